@@ -1,0 +1,14 @@
+"""Tests see the installed package, never the source folder beside them."""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# `python -m pytest` puts the current directory first on the path, and with it the
+# source folder, which has no compiled modules in it.
+sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
+
+# The same for `python -c` and `python -m` in the processes that tests start.
+os.environ["PYTHONSAFEPATH"] = "1"
