@@ -1,0 +1,1 @@
+"""The comparison behind ``skreg compare``: skreg's network among its peers."""

@@ -1,0 +1,212 @@
+"""Nested cross-validation of the candidates, in parallel and within a time limit."""
+
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+
+from .candidates import TUNED
+from .errors import InputError
+from .tables import suggest
+
+OUT_OF_TIME = "the time limit was reached"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What came of one candidate on one fold.
+
+    Attributes
+    ----------
+    candidate : str
+    number : int
+    score : float
+        NaN when the fit failed or was not started.
+    seconds : float
+        Time of the fit, tuning included.
+    zeros : float
+        Share of the weights that are exactly zero; NaN for models without weights.
+    chosen : dict
+        The settings that tuning chose.
+    regularizers : dict of str to float
+        For the tuned network: the score of each regularizer at its best setting.
+    warnings : Counter
+        Number of warnings by category.
+    failure : str
+        Why there is no score; empty when there is one.
+    """
+
+    candidate: str
+    number: int
+    score: float = np.nan
+    seconds: float = np.nan
+    zeros: float = np.nan
+    chosen: dict = field(default_factory=dict)
+    regularizers: dict = field(default_factory=dict)
+    warnings: Counter = field(default_factory=Counter)
+    failure: str = ""
+
+
+def cross_validate(problem, candidates, scoring, *, folds, n_jobs, seed, deadline):
+    """Yield each candidate's result on each fold as it arrives.
+
+    One job is one candidate on one fold; nothing inside a job runs in parallel.
+
+    Parameters
+    ----------
+    problem : Problem
+    candidates : list of Candidate
+    scoring : str
+    folds : int
+    n_jobs : int
+    seed : int
+    deadline : float
+        Time, as `time.time` counts it, after which no job is started.
+
+    Yields
+    ------
+    Fold
+    """
+    splitter = StratifiedKFold if problem.is_classification else KFold
+    split = splitter(folds, shuffle=True, random_state=seed)
+    parts = list(split.split(problem.X, problem.y))
+    run = joblib.delayed(_run_fold)
+    yield from joblib.Parallel(n_jobs, return_as="generator_unordered")(
+        run(candidate, problem, scoring, number, train, test, deadline)
+        for candidate in candidates
+        for number, (train, test) in enumerate(parts)
+    )
+
+
+def _run_fold(candidate, problem, scoring, number, train, test, deadline):
+    """Fit and score one candidate on one fold, whatever happens."""
+    if time.time() > deadline:
+        return Fold(candidate.name, number, failure=OUT_OF_TIME)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            outcome = _fit_and_score(candidate, problem, scoring, train, test)
+        # Any candidate may fail on data that suit the others; the comparison goes on.
+        except Exception as error:
+            outcome = {"failure": f"{type(error).__name__}: {error}"}
+    counts = Counter(warning.category.__name__ for warning in caught)
+    return Fold(candidate.name, number, warnings=counts, **outcome)
+
+
+def _fit_and_score(candidate, problem, scoring, train, test):
+    X, y = problem.X.iloc[train], problem.y[train]
+    X_test, y_test = problem.X.iloc[test], problem.y[test]
+    pipeline = clone(candidate.pipeline)
+    scorer = get_scorer(scoring)
+    start = time.perf_counter()
+    pipeline.fit(X, y)
+    seconds = time.perf_counter() - start
+    model = pipeline["model"]
+    outcome = {
+        "score": scorer(pipeline, X_test, y_test),
+        "seconds": seconds,
+        "zeros": zero_share(model),
+        "chosen": chosen_settings(model),
+    }
+    if candidate.name == TUNED:
+        encode = pipeline[:-1].transform
+        outcome["regularizers"] = {
+            name: scorer(network, encode(X_test), y_test)
+            for name, network in _best_of_each(model, encode(X), y)
+        }
+    return outcome
+
+
+def _best_of_each(search, X, y):
+    """Yield each regularizer's name and the network at its best setting.
+
+    The search has already ranked the settings on the inner folds, so that the outer
+    fold that scores these networks has had no say in their choice.
+    """
+    best = {}
+    tried = zip(
+        search.cv_results_["mean_test_score"], search.cv_results_["params"], strict=True
+    )
+    for score, setting in sorted(tried, key=lambda pair: -pair[0]):
+        if np.isfinite(score):
+            best.setdefault(name_of(setting), setting)
+    for name, setting in best.items():
+        if setting == search.best_params_:
+            yield name, search.best_estimator_
+        elif setting:
+            yield name, clone(search.estimator).set_params(**setting).fit(X, y)
+
+
+def name_of(setting):
+    """Name a setting of regularizers by those it turns on."""
+    return " + ".join(setting) or "none"
+
+
+def final_model(model):
+    """Return the model that a search or a target transformation has fitted."""
+    if isinstance(model, GridSearchCV):
+        return final_model(model.best_estimator_)
+    return final_model(model.regressor_) if hasattr(model, "regressor_") else model
+
+
+def zero_share(model):
+    """Return the share of exact zeros among a model's weights, NaN without weights."""
+    model = final_model(model)
+    weights = getattr(model, "coefs_", None) or [getattr(model, "coef_", np.array([]))]
+    size = sum(weight.size for weight in weights)
+    return sum((weight == 0).sum() for weight in weights) / size if size else np.nan
+
+
+def chosen_settings(model):
+    """Return the settings that a model chose by cross-validation."""
+    if isinstance(model, GridSearchCV):
+        chosen = model.best_params_ or {"none": True}
+        return {
+            name.removeprefix("regressor__"): value for name, value in chosen.items()
+        }
+    return {
+        name.rstrip("_"): float(getattr(model, name))
+        for name in ("alpha_", "l1_ratio_")
+        if hasattr(model, name)
+    }
+
+
+def check_scoring(problem, scoring):
+    """Return the name of a scorer that fits the task.
+
+    Parameters
+    ----------
+    problem : Problem
+    scoring : str or None
+        None stands for what the estimators' own ``score`` gives: R² or accuracy.
+
+    Returns
+    -------
+    str
+    """
+    if scoring is None:
+        return "accuracy" if problem.is_classification else "r2"
+    if scoring not in get_scorer_names():
+        raise InputError(
+            f"--scoring {scoring} is not a scorer of scikit-learn."
+            f"{suggest(scoring, get_scorer_names())} Try r2 or "
+            "neg_mean_absolute_error, for classes accuracy, roc_auc or neg_log_loss."
+        )
+    dummy = DummyClassifier() if problem.is_classification else DummyRegressor()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            get_scorer(scoring)(dummy.fit(problem.X, problem.y), problem.X, problem.y)
+        except (AttributeError, TypeError, ValueError) as error:
+            raise InputError(
+                f"--scoring {scoring} does not suit this {problem.task} of "
+                f"{problem.target}: {error}"
+            ) from error
+    return scoring

@@ -1,0 +1,260 @@
+"""The question put to the candidates: a table, a target, a task."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+from sklearn.datasets import load_diabetes
+
+from .columns import Columns, find_columns
+from .errors import InputError
+from .tables import read_table, suggest
+
+# Whole numbers are classes when few differ and each comes often.
+MAX_CLASSES = 20
+ROWS_PER_CLASS = 10
+# Each class must reach every inner training part and what early stopping splits off.
+MIN_CLASS_ROWS = 6
+LOPSIDED = 0.9
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A table of predictors with its target.
+
+    Attributes
+    ----------
+    name : str
+        What the reader knows the data as.
+    X : pandas.DataFrame
+        The usable predictors, untouched.
+    y : numpy.ndarray
+    target : str
+    is_classification : bool
+    columns : Columns
+    notes : list of str
+        What was decided or left out on the way, in words.
+    """
+
+    name: str
+    X: pd.DataFrame
+    y: np.ndarray
+    target: str
+    is_classification: bool
+    columns: Columns
+    notes: list[str]
+
+    @property
+    def task(self):
+        return "classification" if self.is_classification else "regression"
+
+
+def load_problem(path, target, task, folds):
+    """Read the data, or the bundled set without a path, and state the problem.
+
+    The bundled set is diabetes: 442 noisy rows on which Ridge and Lasso are hard to
+    beat and a network without a regularizer overfits.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+    target : str or None
+        Name of the column to predict; needed with a path.
+    task : {"auto", "classification", "regression"}
+    folds : int
+        Number of folds that the rows must fill.
+
+    Returns
+    -------
+    Problem
+    """
+    if path is not None:
+        return state_problem(path.name, read_table(path), target, task, folds)
+    if target is not None:
+        raise InputError(
+            f"--target {target} names a column of a file, but no file is given. "
+            f"Run: skreg compare DATA.csv --target {target}"
+        )
+    table = load_diabetes(as_frame=True, scaled=False).frame
+    return state_problem("diabetes", table, "target", task, folds)
+
+
+def state_problem(name, table, target, task, folds):
+    """Split a table into predictors and target, and settle the task.
+
+    Parameters
+    ----------
+    name : str
+    table : pandas.DataFrame
+    target : str or None
+    task : {"auto", "classification", "regression"}
+    folds : int
+
+    Returns
+    -------
+    Problem
+    """
+    _check_target(table, target)
+    notes = []
+    table = _drop_missing_target(table, target, notes)
+    _check_rows(table[target], folds)
+    if task == "auto":
+        task = find_task(table[target])
+        notes.append(_explain_task(table[target], task))
+    is_classification = task == "classification"
+    if is_classification:
+        table = _drop_rare_classes(table, target, folds, notes)
+        y = _as_labels(table[target])
+    else:
+        y = _as_quantity(table[target])
+    X = table.drop(columns=target)
+    columns = find_columns(X)
+    _note_columns(X, columns, notes)
+    X = X.drop(columns=columns.useless)
+    return Problem(name, X, y, target, is_classification, columns, notes)
+
+
+def find_task(target):
+    """Find whether a target asks for classification or regression.
+
+    Texts, booleans and categories are classes. Whole numbers are classes when only two
+    differ, or at most 20 that come ten times each on average. All other numbers ask
+    for regression.
+
+    Parameters
+    ----------
+    target : pandas.Series
+        Without missing values.
+
+    Returns
+    -------
+    {"classification", "regression"}
+    """
+    if types.is_bool_dtype(target) or not types.is_numeric_dtype(target):
+        return "classification"
+    few = max(2, min(MAX_CLASSES, len(target) // ROWS_PER_CLASS))
+    return (
+        "classification"
+        if _is_whole(target) and target.nunique() <= few
+        else "regression"
+    )
+
+
+def _is_whole(target):
+    return bool((target.to_numpy(dtype=float) % 1 == 0).all())
+
+
+def _explain_task(target, task):
+    kind = "numbers" if types.is_numeric_dtype(target) else "values"
+    other = "regression" if task == "classification" else "classification"
+    return (
+        f"{target.name} has {target.nunique():,} different {kind}, hence {task} "
+        f"(--task {other} forces the other)."
+    )
+
+
+def _check_target(table, target):
+    names = list(table.columns)
+    if target is None:
+        raise InputError(
+            f"--target is missing: which column is to be predicted? "
+            f"The columns are {_listing(names)}."
+        )
+    if target not in names:
+        raise InputError(
+            f"--target {target} is not a column.{suggest(target, names)} "
+            f"The columns are {_listing(names)}."
+        )
+    if types.is_datetime64_any_dtype(table[target]):
+        raise InputError(
+            f"--target {target} holds dates, which are neither classes nor numbers. "
+            "Turn it into a number, such as days since a start."
+        )
+
+
+def _drop_missing_target(table, target, notes):
+    missing = table[target].isna()
+    if types.is_float_dtype(table[target]):
+        missing |= np.isinf(table[target])
+    if missing.any():
+        notes.append(f"{missing.sum():,} rows without {target} are left out.")
+    return table[~missing]
+
+
+def _check_rows(target, folds):
+    if len(target) < 2 * folds:
+        raise InputError(
+            f"{len(target)} rows are too few for --cv {folds}: each fold needs two. "
+            "Use fewer folds or more rows."
+        )
+    if target.nunique() < 2:
+        raise InputError(
+            f"--target {target.name} is constant ({target.iloc[0]} in every row), so "
+            "there is nothing to predict. Choose another column."
+        )
+
+
+def _drop_rare_classes(table, target, folds, notes):
+    least = max(MIN_CLASS_ROWS, folds)
+    rows = table.groupby(target, observed=True)[target].transform("size")
+    rare = table.loc[rows < least, target]
+    if not rare.empty:
+        notes.append(
+            f"{len(rare):,} rows of classes with fewer than {least} rows are left out: "
+            f"{_listing(rare.unique())}."
+        )
+    table = table[rows >= least]
+    if table[target].nunique() < 2:
+        raise InputError(
+            f"--target {target} has fewer than two classes with {least} rows or more. "
+            "Use fewer folds (--cv), or --task regression if it is a quantity."
+        )
+    commonest = table[target].value_counts(normalize=True).max()
+    if commonest > LOPSIDED:
+        notes.append(
+            f"{commonest:.0%} of the rows are of one class: accuracy says little then, "
+            "try --scoring roc_auc or balanced_accuracy."
+        )
+    return table
+
+
+def _as_labels(target):
+    """Booleans and whole numbers keep their type; everything else becomes text."""
+    if types.is_bool_dtype(target):
+        return target.to_numpy(dtype=bool)
+    if types.is_numeric_dtype(target) and _is_whole(target):
+        return target.to_numpy(dtype=int)
+    return target.astype(str).to_numpy(dtype=object)
+
+
+def _as_quantity(target):
+    try:
+        return target.to_numpy(dtype=float)
+    except ValueError as error:
+        raise InputError(
+            f"--task regression needs numbers, but --target {target.name} is not one "
+            f"in every row ({error}). Use --task classification or clean the column."
+        ) from error
+
+
+def _note_columns(X, columns, notes):
+    if len(columns.useless) == X.shape[1]:
+        raise InputError(
+            "There is no column to predict from: besides the target, all are empty or "
+            "constant."
+        )
+    if columns.useless:
+        notes.append(f"Empty or constant columns left out: {_listing(columns.useless)}")
+    scattered = [name for name in columns.texts if X[name].nunique() > len(X) / 2]
+    if scattered:
+        notes.append(
+            f"Nearly every row has a value of its own in {_listing(scattered)}; the "
+            "rare ones are pooled. If it holds numbers, clean it first."
+        )
+
+
+def _listing(names, most=12):
+    names = [str(name) for name in names]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

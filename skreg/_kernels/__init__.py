@@ -1,0 +1,52 @@
+"""Everything compiled. Knows arrays and networks, nothing of scikit-learn.
+
+Where things are:
+
+- ``types.pxd``        the floating types, ``Layer`` and ``Network``
+- ``rows.pxd``         X (dense or CSR), targets and weights of a data set
+- ``activations.pxd``  each activation with its slope
+- ``losses.pxd``       each loss with its derivative
+- ``dropout.pxd``      masks; ``philox.pxd`` the random numbers behind them
+- ``matmul.pxd``       the products of a dense layer; ``matmul.h`` the tiles
+- ``vecmath.pxd``      exp, tanh, ... that turn into vector instructions
+- ``network.pxd``      forward and backward of a network for one batch
+- ``optimizers.pxd``   Adam and SGD steps with decay and the L1 prox
+- ``_engine.pyx``      the loops over batches, called from Python
+- ``_units.pyx``       single kernels opened to Python, for tests and documentation
+
+The ``.pxd`` files hold inline functions for float and double; each ``.pyx`` is one
+translation unit that includes them. Both are built for every instruction set in
+``meson.build``. Importing this package chooses the best that the processor has; the
+environment variable ``SKREG_ISA`` forces one of ``baseline``, ``v3`` and ``v4``.
+"""
+
+import os
+from importlib import import_module
+from importlib.util import find_spec
+
+from skreg._kernels import _cpu
+
+
+def _available():
+    """Instruction sets that were built and that the processor has, best last."""
+    return [
+        name for name in _cpu.supported() if find_spec(f"{__name__}._engine_{name}")
+    ]
+
+
+def _chosen():
+    available = _available()
+    forced = os.environ.get("SKREG_ISA", "")
+    if not forced:
+        return available[-1]
+    if forced not in available:
+        raise ImportError(
+            f"SKREG_ISA must be one of {available} on this machine, got {forced!r}. "
+            "Unset it to let skreg choose."
+        )
+    return forced
+
+
+ISA = _chosen()
+engine = import_module(f"{__name__}._engine_{ISA}")
+units = import_module(f"{__name__}._units_{ISA}")

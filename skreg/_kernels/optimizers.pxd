@@ -1,0 +1,137 @@
+"""One optimizer step on a segment of the flat parameter buffer, prox included.
+
+A segment is one weight matrix or one bias vector with the strengths that hold for
+it (all zero for a bias). With g the gradient of the loss, every step is, in order:
+
+    1. g <- g + l2 w                      the L2 penalty is part of the gradient
+    2. w <- w - lr weight_decay w         decoupled decay (Loshchilov & Hutter 2019)
+    3. the optimizer's own step
+    4. w <- soft-threshold(w, metric l1)  the L1 penalty by its proximal operator
+
+The threshold of 4 is taken in the metric of 3, so that a point is at rest exactly
+if it is stationary for the penalised objective (ProxGen, Yun et al. 2021). With
+l1 = 0 step 4 changes no bit. To add an optimizer: a struct of its state here, a
+function like those below, and its entry in skreg/_optimizers.py.
+"""
+
+from libc.math cimport sqrt
+
+from skreg._kernels.types cimport real
+
+cdef struct Segment:
+    Py_ssize_t start
+    Py_ssize_t size
+    double l1
+    double l2
+    double weight_decay
+
+cdef struct Optimizer:
+    bint adam  # otherwise SGD
+    double beta_1
+    double beta_2
+    double epsilon
+    double momentum
+    bint nesterov
+    void* first    # Adam: mean of the gradient; SGD: velocity; (n_parameters,)
+    void* second   # Adam: mean of its square; SGD: NULL
+
+
+cdef inline real soft_threshold(real w, real threshold) noexcept nogil:
+    """argmin_u (u - w)^2 / 2 + threshold |u|. Exactly +0.0 where |w| <= threshold."""
+    cdef real cut = (
+        -threshold if w < -threshold else (threshold if w > threshold else w))
+    return w - cut
+
+
+cdef inline void adam_step(
+    Optimizer* adam, Segment* segment, real* params, const real* gradient,
+    double learning_rate, double step,
+) noexcept nogil:
+    """Adam (Kingma & Ba 2015); step counts from 1.
+
+        m <- beta_1 m + (1 - beta_1) g,    v <- beta_2 v + (1 - beta_2) g^2
+        lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
+        metric = lr_t / (sqrt(v) + epsilon),    w <- w - metric m
+    """
+    cdef real* w = params + segment.start
+    cdef const real* gradients = gradient + segment.start
+    cdef real* m = <real*> adam.first + segment.start
+    cdef real* v = <real*> adam.second + segment.start
+    cdef real beta_1 = <real> adam.beta_1
+    cdef real beta_2 = <real> adam.beta_2
+    cdef real rest_1 = <real> (1.0 - adam.beta_1)
+    cdef real rest_2 = <real> (1.0 - adam.beta_2)
+    cdef real epsilon = <real> adam.epsilon
+    cdef real l1 = <real> segment.l1
+    cdef real l2 = <real> segment.l2
+    cdef real decay = <real> (learning_rate * segment.weight_decay)
+    cdef real lr_t = <real> (
+        learning_rate * sqrt(1.0 - adam.beta_2 ** step) / (1.0 - adam.beta_1 ** step))
+    cdef real g, metric
+    cdef Py_ssize_t i
+    for i in range(segment.size):
+        g = gradients[i] + l2 * w[i]
+        m[i] = beta_1 * m[i] + rest_1 * g
+        v[i] = beta_2 * v[i] + rest_2 * g * g
+        metric = lr_t / (square_root(v[i]) + epsilon)
+        w[i] = soft_threshold(w[i] - decay * w[i] - metric * m[i], metric * l1)
+
+
+cdef inline void sgd_step(
+    Optimizer* sgd, Segment* segment, real* params, const real* gradient,
+    double learning_rate,
+) noexcept nogil:
+    """SGD with (Nesterov) momentum mu, in its proximal form.
+
+    Without momentum: w <- prox(w - lr g). With it, the velocity is the way that the
+    iterate really went, prox included:
+
+        heavy ball   w'  = prox(w - lr g + mu v),    v <- w' - w
+        Nesterov     x'  = prox(w - lr g),           v <- x' - x,   w <- x' + mu v
+                     where w = x + mu v is the point at which g was taken
+
+    Had v been made of gradients alone, a weight held at zero would gather a velocity
+    of -lr g / (1 - mu), and the L1 strength would act as (1 - mu) l1. Where l1 = 0
+    both are the familiar v <- mu v - lr g, w <- w + v (or w + mu v - lr g). Decay
+    shifts the iterate without entering the velocity (Loshchilov & Hutter 2019).
+    """
+    cdef real* w = params + segment.start
+    cdef const real* gradients = gradient + segment.start
+    cdef real* v = <real*> sgd.first + segment.start
+    cdef real mu = <real> sgd.momentum
+    cdef real lr = <real> learning_rate
+    cdef real l1 = <real> segment.l1
+    cdef real l2 = <real> segment.l2
+    cdef real threshold = <real> (learning_rate * segment.l1)
+    cdef real decay = <real> (learning_rate * segment.weight_decay)
+    cdef real start, moved
+    cdef Py_ssize_t i
+    if l1 == 0:
+        for i in range(segment.size):
+            moved = lr * (gradients[i] + l2 * w[i])
+            v[i] = mu * v[i] - moved
+            w[i] = w[i] - decay * w[i] + (mu * v[i] - moved if sgd.nesterov else v[i])
+    elif sgd.nesterov:
+        for i in range(segment.size):
+            start = w[i] - decay * w[i]
+            moved = soft_threshold(start - lr * (gradients[i] + l2 * w[i]), threshold)
+            v[i] = moved - (start - mu * v[i])
+            w[i] = moved + mu * v[i]
+    else:
+        for i in range(segment.size):
+            start = w[i] - decay * w[i]
+            moved = soft_threshold(
+                start - lr * (gradients[i] + l2 * w[i]) + mu * v[i], threshold)
+            v[i] = moved - start
+            w[i] = moved
+
+
+cdef extern from "math.h" nogil:
+    float sqrtf(float) noexcept
+
+
+cdef inline real square_root(real x) noexcept nogil:
+    if real is float:
+        return sqrtf(x)
+    else:
+        return sqrt(x)

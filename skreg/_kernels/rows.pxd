@@ -1,0 +1,63 @@
+"""The rows a network reads: X dense or CSR, targets, weights. Nothing is copied."""
+
+from libc.stdint cimport int32_t
+from libc.string cimport memcpy
+
+from skreg._kernels.types cimport real
+
+cdef struct Rows:
+    Py_ssize_t n
+    Py_ssize_t n_features
+    # X: either dense, (n, n_features), or the three arrays of CSR
+    const void* dense
+    const void* values
+    const int32_t* columns
+    const Py_ssize_t* row_starts  # (n + 1,)
+    # targets: either class numbers, (n,), or values, (n, n_outputs); NULL: none
+    const int32_t* classes
+    const void* targets
+    const void* weights           # (n,), of mean 1; NULL: all 1
+
+cdef struct Selection:
+    # A batch: rows order[first], order[first + 1], ... (order NULL: first, ...)
+    const Py_ssize_t* order
+    Py_ssize_t first
+    Py_ssize_t rows
+
+
+cdef inline Py_ssize_t row_of(Selection* batch, Py_ssize_t i) noexcept nogil:
+    """The row of X that stands at position i of the batch."""
+    if batch.order == NULL:
+        return batch.first + i
+    return batch.order[batch.first + i]
+
+
+cdef inline void gather_inputs(Rows* data, Selection* batch, real* out) noexcept nogil:
+    """Dense rows of X to out, (batch.rows, n_features)."""
+    cdef const real* x = <const real*> data.dense
+    cdef Py_ssize_t p = data.n_features
+    cdef Py_ssize_t i
+    for i in range(batch.rows):
+        memcpy(out + i * p, x + row_of(batch, i) * p, p * sizeof(real))
+
+
+cdef inline void gather_target(
+    Rows* data, Py_ssize_t row, Py_ssize_t n_outputs, real* out
+) noexcept nogil:
+    """The target of one row to out, (n_outputs,); a class number becomes one-hot."""
+    cdef Py_ssize_t j
+    if data.classes == NULL:
+        memcpy(
+            out, <const real*> data.targets + row * n_outputs,
+            n_outputs * sizeof(real))
+        return
+    for j in range(n_outputs):
+        out[j] = 0
+    out[data.classes[row]] = 1
+
+
+cdef inline double row_weight(Rows* data, Py_ssize_t row, real* _) noexcept nogil:
+    """The weight of one row; the last argument only tells the type."""
+    if data.weights == NULL:
+        return 1.0
+    return (<const real*> data.weights)[row]

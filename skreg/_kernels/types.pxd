@@ -1,0 +1,23 @@
+"""The floating types that every kernel is compiled for, and the shape of a network."""
+
+ctypedef fused real:
+    float
+    double
+
+# All parameters stand in one flat buffer: W_0, b_0, W_1, b_1, ... Offsets count
+# numbers, not bytes. Matrices are row-major.
+
+cdef struct Layer:
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+    Py_ssize_t weights  # offset of W, (n_in, n_out)
+    Py_ssize_t bias     # offset of b, (n_out,)
+    int activation      # the last layer's is identity: the loss holds the link
+    double dropout      # rate for the layer's output
+
+cdef struct Network:
+    Py_ssize_t n_layers
+    Layer* layers
+    double input_dropout
+    int loss
+    double loss_parameter  # Huber's delta or the quantile
