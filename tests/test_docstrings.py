@@ -6,6 +6,7 @@ import inspect
 import pkgutil
 
 import pytest
+
 import skreg
 
 MODULES = sorted(

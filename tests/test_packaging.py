@@ -1,7 +1,7 @@
 """The installed package is whole: modules, stubs, the marker for type checkers."""
 
 import ast
-import importlib
+import inspect
 import json
 import re
 import tomllib
@@ -9,7 +9,9 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
+
 import skreg
+from skreg import _kernels
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "skreg"
@@ -46,24 +48,49 @@ def test_file_is_installed(name):
     )
 
 
-@pytest.mark.parametrize("name", relative("*.pyx"))
-def test_stub_names_what_the_compiled_module_has(name):
-    path = SOURCE / name
-    module = importlib.import_module(
-        ".".join(["skreg", *Path(name).with_suffix("").parts])
+def described_by_stub(nodes):
+    """Names, and for functions their parameters, of a stub's or a class's body."""
+    described = {}
+    for node in nodes:
+        if isinstance(node, ast.FunctionDef):
+            arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            described[node.name] = [argument.arg for argument in arguments]
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            described[node.name] = described_by_stub(node.body)
+    return described
+
+
+def described_by_module(module):
+    described = {}
+    for name, value in vars(module).items():
+        if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
+            continue
+        if inspect.isclass(value):
+            described[name] = {
+                key: list(inspect.signature(method).parameters)
+                for key, method in vars(value).items()
+                if not key.startswith("_") and callable(method)
+            }
+        else:
+            described[name] = list(inspect.signature(value).parameters)
+    return described
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.pyx")), ids=lambda p: p.stem)
+def test_stub_says_what_the_compiled_module_has(path):
+    modules = {
+        "_cpu": _kernels._cpu,
+        "_engine": _kernels.engine,
+        "_units": _kernels.units,
+    }
+    stub = described_by_stub(
+        ast.parse(path.with_suffix(".pyi").read_text("utf-8")).body
     )
-    compiled = {
-        key
-        for key, value in vars(module).items()
-        if not key.startswith("_") and getattr(value, "__module__", "") == module.__name__
-    }
-    stub = ast.parse(path.with_suffix(".pyi").read_text("utf-8"))
-    declared = {
-        node.name
-        for node in stub.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    assert declared == compiled
+    for members in stub.values():
+        if isinstance(members, dict):
+            # Cython keeps no signature of a constructor
+            del members["__init__"]
+    assert stub == described_by_module(modules[path.stem])
 
 
 def test_version_is_the_distributions():

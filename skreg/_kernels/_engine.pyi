@@ -1,0 +1,84 @@
+"""Every instruction set has a module with these names."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+from scipy.sparse import csr_array, csr_matrix
+
+CHUNK_ROWS: int
+
+_Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
+_Key: TypeAlias = tuple[int, int]
+
+class _Optimizer(Protocol):
+    adam: bool
+    beta_1: float
+    beta_2: float
+    epsilon: float
+    momentum: float
+    nesterov: bool
+    first: _Floats
+    second: _Floats | None
+    step: int
+
+class Data:
+    X: _Floats | csr_array | csr_matrix
+    targets: _Floats | NDArray[np.int32] | None
+    weights: _Floats | None
+    dtype: np.dtype[Any]
+    n_outputs: int
+    def __init__(
+        self,
+        X: _Floats | csr_array | csr_matrix,
+        targets: _Floats | NDArray[np.int32] | None,
+        weights: _Floats | None,
+        n_outputs: int,
+    ) -> None: ...
+
+class Engine:
+    dtype: np.dtype[Any]
+    n_parameters: int
+    def __init__(
+        self,
+        layer_sizes: Sequence[int],
+        activations: Sequence[int],
+        loss: int,
+        loss_parameter: float,
+        dtype: DTypeLike,
+        *,
+        dropout: Sequence[float] | None = None,
+        input_dropout: float = 0.0,
+        capacity: int = 256,
+        training: bool = True,
+    ) -> None: ...
+    def segments(
+        self, l1: Sequence[float], l2: Sequence[float], weight_decay: float
+    ) -> NDArray[np.void]: ...
+    def run_epoch(
+        self,
+        params: _Floats,
+        data: Data,
+        *,
+        optimizer: _Optimizer,
+        segments: NDArray[np.void],
+        gradient: _Floats,
+        key: _Key,
+        epoch: int,
+        order: NDArray[np.intp] | None,
+        learning_rates: NDArray[np.float64],
+        batch_size: int,
+    ) -> float: ...
+    def loss_and_gradient(
+        self,
+        params: _Floats,
+        data: Data,
+        gradient: _Floats | None = None,
+        *,
+        key: _Key | None = None,
+        step: int = 0,
+    ) -> float: ...
+    def predict(
+        self, params: _Floats, data: Data, out: _Floats, *, raw: bool = False
+    ) -> _Floats: ...

@@ -1,0 +1,37 @@
+"""Every instruction set has a module with these names."""
+
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Float = TypeVar("_Float", np.float32, np.float64)
+
+def philox4x32(
+    counter: tuple[int, int, int, int], key: tuple[int, int]
+) -> list[int]: ...
+def shuffled(n: int, key: tuple[int, int], epoch: int) -> NDArray[np.intp]: ...
+def dropout_mask(
+    values: NDArray[_Float], rate: float, key: tuple[int, int], layer: int, step: int
+) -> NDArray[_Float]: ...
+def activate(
+    activation: int, z: NDArray[_Float]
+) -> tuple[NDArray[_Float], NDArray[_Float]]: ...
+def vector_function(
+    name: Literal["exp", "expm1_negative", "tanh", "logistic", "normal_cdf"],
+    x: NDArray[_Float],
+) -> NDArray[_Float]: ...
+def row_loss(
+    loss: int, parameter: float, f: NDArray[_Float], y: NDArray[_Float]
+) -> tuple[float, NDArray[_Float]]: ...
+def inverse_link(loss: int, f: NDArray[_Float]) -> NDArray[_Float]: ...
+def soft_threshold(w: NDArray[_Float], threshold: float) -> NDArray[_Float]: ...
+def forward_product(
+    x: NDArray[_Float], w: NDArray[_Float], z: NDArray[_Float]
+) -> NDArray[_Float]: ...
+def weight_gradient_product(
+    x: NDArray[_Float], delta: NDArray[_Float], start: NDArray[_Float], accumulate: bool
+) -> NDArray[_Float]: ...
+def input_gradient_product(
+    delta: NDArray[_Float], w: NDArray[_Float]
+) -> NDArray[_Float]: ...
