@@ -1,1 +1,9 @@
-"""skreg"""
+"""Regularized multilayer perceptrons for scikit-learn, on compiled kernels."""
+
+from importlib.metadata import version
+
+from skreg._classifier import RegularizedMLPClassifier
+from skreg._regressor import RegularizedMLPRegressor
+
+__version__ = version("skreg")
+__all__ = ["RegularizedMLPClassifier", "RegularizedMLPRegressor"]

@@ -185,36 +185,46 @@ cdef class Data:
     X : ndarray of shape (n, p), C-contiguous, or CSR with int32 indices
     targets : ndarray of shape (n, n_outputs) and X's dtype, of shape (n,) and int32
         (class numbers), or None
-    weights : ndarray of shape (n,) and X's dtype, of mean 1, or None
+    weights : ndarray of shape (n,) and X's dtype, of mean 1 over the rows in use, or
+        None
     n_outputs : int
+    subset : ndarray of intp, or None
+        The rows in use, if not all.
     """
 
     cdef Rows rows
-    cdef readonly object X, targets, weights, dtype
+    cdef readonly object X, targets, weights, subset, dtype
     cdef readonly Py_ssize_t n_outputs
-    cdef object indptr
+    cdef object row_starts
 
-    def __cinit__(self, X, targets, weights, Py_ssize_t n_outputs):
+    def __cinit__(self, X, targets, weights, Py_ssize_t n_outputs, subset=None):
         cdef Py_ssize_t n = X.shape[0]
         cdef Py_ssize_t p = X.shape[1]
-        self.X, self.targets, self.weights = X, targets, weights
+        self.X, self.targets, self.weights, self.subset = X, targets, weights, subset
         self.dtype = X.dtype
         self.n_outputs = n_outputs
         self.rows.n, self.rows.n_features = n, p
         if isinstance(X, np.ndarray):
             self.rows.dense = typed_address(X, X.dtype, (n, p))
         else:
-            self.indptr = np.ascontiguousarray(X.indptr, dtype=np.intp)
+            self.row_starts = np.ascontiguousarray(X.indptr, dtype=np.intp)
             self.rows.values = typed_address(X.data, X.dtype, (X.data.size,))
             self.rows.columns = <const int32_t*> typed_address(
                 X.indices, np.int32, (X.data.size,))
             self.rows.row_starts = <const Py_ssize_t*> typed_address(
-                self.indptr, np.intp, (n + 1,))
+                self.row_starts, np.intp, (n + 1,))
         if targets is not None and targets.dtype == np.int32:
             self.rows.classes = <const int32_t*> typed_address(targets, np.int32, (n,))
         else:
             self.rows.targets = typed_address(targets, X.dtype, (n, n_outputs))
         self.rows.weights = typed_address(weights, X.dtype, (n,))
+        if subset is not None:
+            self.rows.n = len(subset)
+            self.rows.subset = <const Py_ssize_t*> typed_address(
+                subset, np.intp, (self.rows.n,))
+
+    def __len__(self):
+        return self.rows.n
 
 
 cdef class Engine:

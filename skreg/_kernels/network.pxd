@@ -76,7 +76,7 @@ cdef inline void sparse_forward(
     cdef real value
     cdef Py_ssize_t i, j, k, row
     for i in range(batch.rows):
-        row = row_of(batch, i)
+        row = row_of(data, batch, i)
         out_row = out + i * n_out
         for k in range(data.row_starts[row], data.row_starts[row + 1]):
             value = <real> sparse_value(data, i, k, input_dropout, noise, values)
@@ -96,7 +96,7 @@ cdef inline void sparse_weight_gradient(
     cdef real value
     cdef Py_ssize_t i, j, k, row
     for i in range(batch.rows):
-        row = row_of(batch, i)
+        row = row_of(data, batch, i)
         delta_row = delta + i * n_out
         for k in range(data.row_starts[row], data.row_starts[row + 1]):
             value = <real> sparse_value(data, i, k, input_dropout, noise, values)
@@ -114,7 +114,7 @@ cdef inline const real* batch_inputs(
     cdef bint mask = noise.on and net.input_dropout > 0
     if data.dense == NULL:
         return NULL
-    if batch.order == NULL and not mask:
+    if batch.order == NULL and data.subset == NULL and not mask:
         # rows that follow each other are read where they are
         return <const real*> data.dense + batch.first * data.n_features
     gather_inputs(data, batch, inputs)
@@ -159,7 +159,7 @@ cdef inline double loss_and_delta(
     cdef real factor
     cdef Py_ssize_t i, j, row
     for i in range(batch.rows):
-        row = row_of(batch, i)
+        row = row_of(data, batch, i)
         gather_target(data, row, n_outputs, target)
         weight = row_weight(data, row, target)
         total += weight * row_loss(

@@ -6,30 +6,37 @@ from libc.string cimport memcpy
 from skreg._kernels.types cimport real
 
 cdef struct Rows:
-    Py_ssize_t n
+    Py_ssize_t n                  # rows in use
     Py_ssize_t n_features
+    const Py_ssize_t* subset      # (n,), which rows of the arrays; NULL: the first n
     # X: either dense, (n, n_features), or the three arrays of CSR
     const void* dense
     const void* values
     const int32_t* columns
-    const Py_ssize_t* row_starts  # (n + 1,)
-    # targets: either class numbers, (n,), or values, (n, n_outputs); NULL: none
+    const Py_ssize_t* row_starts
+    # targets: either class numbers or rows of n_outputs values; both NULL: none
     const int32_t* classes
     const void* targets
-    const void* weights           # (n,), of mean 1; NULL: all 1
+    const void* weights           # of mean 1 over the rows in use; NULL: all 1
 
 cdef struct Selection:
-    # A batch: rows order[first], order[first + 1], ... (order NULL: first, ...)
+    # A batch: the rows in use at order[first], order[first + 1], ... (order NULL:
+    # first, first + 1, ...)
     const Py_ssize_t* order
     Py_ssize_t first
     Py_ssize_t rows
 
 
-cdef inline Py_ssize_t row_of(Selection* batch, Py_ssize_t i) noexcept nogil:
-    """The row of X that stands at position i of the batch."""
-    if batch.order == NULL:
-        return batch.first + i
-    return batch.order[batch.first + i]
+cdef inline Py_ssize_t row_of(
+    Rows* data, Selection* batch, Py_ssize_t i
+) noexcept nogil:
+    """The row of the arrays that stands at position i of the batch."""
+    cdef Py_ssize_t row = batch.first + i
+    if batch.order != NULL:
+        row = batch.order[row]
+    if data.subset != NULL:
+        row = data.subset[row]
+    return row
 
 
 cdef inline void gather_inputs(Rows* data, Selection* batch, real* out) noexcept nogil:
@@ -38,7 +45,7 @@ cdef inline void gather_inputs(Rows* data, Selection* batch, real* out) noexcept
     cdef Py_ssize_t p = data.n_features
     cdef Py_ssize_t i
     for i in range(batch.rows):
-        memcpy(out + i * p, x + row_of(batch, i) * p, p * sizeof(real))
+        memcpy(out + i * p, x + row_of(data, batch, i) * p, p * sizeof(real))
 
 
 cdef inline void gather_target(

@@ -1,0 +1,652 @@
+"""What the two estimators share: parameters, fit, partial_fit.
+
+The way of a fit: check the parameters together (`_settings`), read the data and make
+the network (`_prepare`), split off the validation part (`_split`), then train
+(`_train`, with the loops of ``_training.py``) and set the fitted attributes
+(`_publish`). Nothing is changed on the estimator before all checks have passed.
+"""
+
+import copy
+from abc import ABCMeta, abstractmethod
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from numbers import Integral, Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skreg._activations import ACTIVATIONS
+from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._network import Network, as_csr_for_kernels
+from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
+from skreg._schedules import SCHEDULES
+from skreg._training import (
+    History,
+    LBFGSTraining,
+    Problem,
+    Progress,
+    StochasticTraining,
+)
+from skreg._validation import (
+    check_weights,
+    kernel_weights,
+    per_layer,
+    split_rows,
+    used_rows,
+)
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+RATE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+
+@dataclass
+class Settings:
+    """The parameters that only make sense together, checked: one entry per layer."""
+
+    hidden_layer_sizes: list
+    activations: list
+    l1: list
+    l2: list
+    dropout: list
+
+
+@dataclass
+class TrainingState:
+    """What later calls of partial_fit, or of fit with warm_start, carry on."""
+
+    key: tuple
+    history: History
+    optimizer: Optimizer | None = None
+    schedule: object = None
+    loss_progress: Progress | None = None
+
+
+@dataclass
+class TrainingData:
+    """X, y and weights after validation."""
+
+    X: object  # ndarray or CSR in the network's dtype
+    y: np.ndarray  # as the user knows it
+    targets: np.ndarray  # as the kernels read it
+    weights: np.ndarray | None
+
+
+def is_stochastic(estimator):
+    """Whether partial_fit is there."""
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        raise AttributeError(
+            f"partial_fit needs solver='adam' or 'sgd', got {estimator.solver!r}."
+        )
+    return True
+
+
+class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+    """Parameters, fit and partial_fit of the two estimators."""
+
+    _doc_link_module = "skreg"
+    _doc_link_template = (
+        "https://skreg.readthedocs.io/en/stable/generated/"
+        "{estimator_module}.{estimator_name}.html"
+    )
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": ["array-like", COUNT],
+        "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
+        "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
+        "l1": [NON_NEGATIVE, "array-like"],
+        "l2": [NON_NEGATIVE, "array-like"],
+        "weight_decay": [NON_NEGATIVE],
+        "dropout": [RATE, "array-like"],
+        "input_dropout": [RATE],
+        "batch_size": [StrOptions({"auto"}), COUNT],
+        "learning_rate": [StrOptions(set(SCHEDULES))],
+        "learning_rate_init": [POSITIVE],
+        "power_t": [NON_NEGATIVE],
+        "max_iter": [COUNT],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [NON_NEGATIVE],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [RATE],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+        "beta_1": [RATE],
+        "beta_2": [RATE],
+        "epsilon": [POSITIVE],
+        "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
+        "max_fun": [COUNT],
+        "dtype": [
+            StrOptions({"float32", "float64"}),
+            Options(type, {np.float32, np.float64}),
+        ],
+    }
+
+    # ------------------------------------------------------------------ what differs
+
+    @abstractmethod
+    def _encode_targets(self, y, weights, first, classes):
+        """Check y and, if `first`, set what encodes and decodes it.
+
+        `classes` are those given to the classifier's partial_fit, or None.
+
+        Returns
+        -------
+        targets : ndarray
+            int32 class numbers (n,), or values (n, n_outputs).
+        n_outputs : int
+        """
+
+    @abstractmethod
+    def _loss(self):
+        """The Loss for the targets that were encoded, and its parameter."""
+
+    @abstractmethod
+    def _output_bias(self, targets, weights, n_outputs):
+        """The raw output of the best constant, (n_outputs,)."""
+
+    @abstractmethod
+    def _stratify_by(self, y):
+        """Labels that keep their shares in a validation split, (n,), or None."""
+
+    def _reweight(self, y, weights, incremental):
+        """Weights with those of the classes multiplied in."""
+        return weights
+
+    # --------------------------------------------------------------------------- fit
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+    ):
+        """Train the network on X and y.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training input. CSR is used as it is and never made dense.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Classes, a multilabel indicator, or values to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights s_i >= 0 of the objective; a row of weight zero is left out.
+            Weights count relative to their mean.
+        X_val, y_val : array-like, default=None
+            Data to validate on when ``early_stopping=True``, instead of a part of X
+            and y. Both or neither.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, or the data, is out of range, or if parameters exclude
+            each other. Raised before training starts.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If training ends at ``max_iter``, or diverges and is stopped.
+        """
+        with self._unchanged_on_error():
+            settings = self._settings()
+            self._check_validation_given(X_val, y_val, sample_weight_val)
+            goes_on = self.warm_start and hasattr(self, "_state")
+            training = self._prepare(X, y, sample_weight, settings, goes_on)
+            rows = used_rows(training.weights)
+            validation_score = None
+            if X_val is not None:
+                validation_score = self._score_on_given(X_val, y_val, sample_weight_val)
+            elif self.early_stopping:
+                rows, validation_score = self._split(training, rows)
+            problem = self._problem(training, rows, settings, validation_score)
+
+        state = self._state
+        state.schedule = self._new_schedule()
+        state.loss_progress = self._new_progress()
+        n_tasks = self.max_iter + (self.solver == "lbfgs")
+        self._train(problem, settings, n_tasks, X, y, sample_weight)
+        return self
+
+    def _partial_fit(self, X, y, sample_weight, classes=None):
+        """One epoch, going on from where the last call ended."""
+        with self._unchanged_on_error():
+            settings = self._settings()
+            self._check_partial_fit()
+            goes_on = hasattr(self, "_state")
+            training = self._prepare(
+                X,
+                y,
+                sample_weight,
+                settings,
+                goes_on,
+                incremental=True,
+                classes=classes,
+            )
+            rows = used_rows(training.weights)
+            problem = self._problem(training, rows, settings, None)
+
+        state = self._state
+        schedule = self._new_schedule()
+        kept = state.schedule
+        if type(kept) is not type(schedule) or kept.initial_rate != schedule.rate:
+            state.schedule = schedule
+        if state.loss_progress is None:
+            state.loss_progress = self._new_progress()
+        self._train(problem, settings, 1, X, y, sample_weight, incremental=True)
+        return self
+
+    def _train(
+        self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
+    ):
+        """Run the solver on a problem and set the fitted attributes."""
+        state = self._state
+        history = state.history
+        history.n_iter = 0
+        history.validation_scores = None
+        if problem.validation_score is not None:
+            history.validation_scores = []
+        callbacks = FitCallbacks(
+            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
+        )
+        with callbacks.fit():
+            if self.solver == "lbfgs":
+                training = LBFGSTraining(
+                    problem, tol=self.tol, max_fun=self.max_fun, verbose=self.verbose
+                )
+                training.run(history, callbacks, max_iter=self.max_iter)
+            else:
+                batch_size = 200 if self.batch_size == "auto" else self.batch_size
+                training = StochasticTraining(
+                    problem,
+                    state.optimizer,
+                    state.schedule,
+                    state.loss_progress,
+                    state.key,
+                    batch_size=min(batch_size, len(problem.data)),
+                    shuffle=self.shuffle,
+                    dropout=settings.dropout,
+                    input_dropout=float(self.input_dropout),
+                    weight_decay=float(self.weight_decay),
+                    verbose=self.verbose,
+                )
+                training.run(
+                    history, callbacks, max_iter=self.max_iter, incremental=incremental
+                )
+            self._publish(problem)
+
+    def _publish(self, problem):
+        """Set the fitted attributes that scikit-learn's MLP has."""
+        history = self._state.history
+        self.loss_ = history.loss
+        self.loss_curve_ = history.loss_curve
+        self.n_iter_ = history.n_iter
+        self.t_ = history.t
+        self.n_layers_ = len(self._network.layer_sizes)
+        self.n_outputs_ = self._network.layer_sizes[-1]
+        self.out_activation_ = self._network.loss.out_activation
+        self.validation_scores_ = history.validation_scores
+        if problem.validation_score is None:
+            self.best_loss_ = min(history.loss_curve, default=None)
+            self.best_validation_score_ = None
+        else:
+            self.best_loss_ = None
+            self.best_validation_score_ = max(history.validation_scores, default=None)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    @property
+    def coefs_(self):
+        """Weight matrices, each (n_in, n_out)."""
+        return self._network.coefs
+
+    @property
+    def intercepts_(self):
+        """Bias vectors, each (n_out,)."""
+        return self._network.intercepts
+
+    @property
+    def feature_importances_(self):
+        """Norms of the features' rows in the first weight matrix, (n_features,).
+
+        Zero exactly where all outgoing weights are. Comparable between features only
+        if these have a common scale.
+        """
+        return np.linalg.norm(self._network.coefs[0], axis=1)
+
+    def _snapshot(self):
+        """Attributes with which a copy predicts as if training ended now."""
+        network = copy.copy(self._network)
+        network.params = self._network.params.copy()
+        return {"_network": network}
+
+    @contextmanager
+    def _unchanged_on_error(self):
+        """What was fitted before stays if the new call is refused."""
+        before = self.__dict__.copy()
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+
+    # -------------------------------------------------------------------- parameters
+
+    def _settings(self):
+        """Check the parameters that depend on each other.
+
+        Raises
+        ------
+        ValueError
+            Names the parameter, the rule, the value and the remedy.
+        """
+        hidden = self.hidden_layer_sizes
+        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+        for size in hidden:
+            if not isinstance(size, Integral) or size < 1:
+                raise ValueError(
+                    "hidden_layer_sizes must be whole numbers >= 1, or () for no "
+                    f"hidden layer; got {self.hidden_layer_sizes!r}."
+                )
+        n = len(hidden)
+
+        def strengths(name):
+            return per_layer(
+                getattr(self, name),
+                n + 1,
+                name,
+                "weight matrix",
+                valid=lambda v: 0 <= v < np.inf,
+                rule="a finite number >= 0",
+            )
+
+        settings = Settings(
+            hidden_layer_sizes=[int(size) for size in hidden],
+            activations=per_layer(
+                self.activation,
+                n,
+                "activation",
+                "hidden layer",
+                kind=str,
+                valid=ACTIVATIONS.__contains__,
+                rule=f"one of {sorted(ACTIVATIONS)}",
+            ),
+            l1=strengths("l1"),
+            l2=strengths("l2"),
+            dropout=per_layer(
+                self.dropout,
+                n,
+                "dropout",
+                "hidden layer",
+                valid=lambda v: 0 <= v < 1,
+                rule="a number in [0, 1)",
+            ),
+        )
+        if self.solver == "lbfgs":
+            self._check_lbfgs(settings)
+        return settings
+
+    def _check_lbfgs(self, settings):
+        """Refuse what a deterministic full-batch solver cannot do."""
+        stochastic = "Use solver='adam' or 'sgd'"
+        if any(settings.dropout) or self.input_dropout:
+            name = "dropout" if any(settings.dropout) else "input_dropout"
+            raise ValueError(
+                f"solver='lbfgs' does not support {name}={getattr(self, name)!r}: it "
+                "minimises an objective without randomness. "
+                f"{stochastic}, or set {name}=0."
+            )
+        if self.weight_decay:
+            raise ValueError(
+                f"solver='lbfgs' does not support weight_decay={self.weight_decay!r}, "
+                f"which belongs to a step and not to the objective. {stochastic}, or "
+                "use l2."
+            )
+        if self.early_stopping:
+            raise ValueError(
+                "solver='lbfgs' does not support early_stopping=True: its iterations "
+                f"are not epochs. {stochastic}, or set early_stopping=False and search "
+                "over l2 or l1."
+            )
+
+    def _check_validation_given(self, X_val, y_val, sample_weight_val):
+        """X_val and y_val come together, and with early stopping."""
+        if (X_val is None) != (y_val is None):
+            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+            raise ValueError(
+                f"{given} was passed to fit without {missing}. Pass both or neither."
+            )
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError(
+                "sample_weight_val was passed to fit without X_val and y_val. Pass "
+                "all three, or sample_weight alone."
+            )
+        if X_val is not None and not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val were passed to fit, but early_stopping=False would "
+                "leave them unused. Set early_stopping=True."
+            )
+
+    def _check_partial_fit(self):
+        """Refuse what needs to know when training ends."""
+        if self.early_stopping:
+            raise ValueError(
+                "partial_fit does not support early_stopping=True: it cannot tell "
+                "which calls belong to one training. Set early_stopping=False."
+            )
+        if SCHEDULES[self.learning_rate].has_end:
+            raise ValueError(
+                f"partial_fit does not support learning_rate={self.learning_rate!r}: "
+                "the schedule needs to know the last epoch. Use 'constant', "
+                "'invscaling' or 'adaptive'."
+            )
+
+    def _new_schedule(self):
+        return SCHEDULES[self.learning_rate](
+            float(self.learning_rate_init), power_t=self.power_t, max_iter=self.max_iter
+        )
+
+    def _new_progress(self):
+        return Progress(self.tol, self.n_iter_no_change)
+
+    # -------------------------------------------------------------------------- data
+
+    def _prepare(
+        self,
+        X,
+        y,
+        sample_weight,
+        settings,
+        goes_on,
+        *,
+        incremental=False,
+        classes=None,
+    ):
+        """Read the data; make the network and the state, or check those that go on."""
+        X, y = self._read(X, y, reset=not goes_on)
+        weights = check_weights(sample_weight, X)
+        targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
+        weights = self._reweight(y, weights, incremental)
+        layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
+        if goes_on:
+            self._check_goes_on(layer_sizes, settings.activations)
+        else:
+            random_state = check_random_state(self.random_state)
+            key = random_state.randint(0, 2**32, size=2, dtype=np.uint32)
+            self._state = TrainingState(tuple(int(word) for word in key), History())
+            loss, parameter = self._loss()
+            self._network = Network(
+                layer_sizes, settings.activations, loss, parameter, np.dtype(self.dtype)
+            )
+            self._network.initialise(
+                random_state, self._output_bias(targets, weights, n_outputs)
+            )
+        if self.solver in STOCHASTIC_SOLVERS:
+            self._state.optimizer = self._optimizer(self._state.optimizer)
+        return TrainingData(X, y, self._kernel_targets(targets), weights)
+
+    def _read(self, X, y, *, reset):
+        """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=np.dtype(self.dtype),
+            order="C",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            reset=reset,
+        )
+        if sparse.issparse(y):
+            y = y.toarray()
+        return as_csr_for_kernels(X) if sparse.issparse(X) else X, y
+
+    def _read_X(self, X):
+        """X of a predict, as `_read` returns it."""
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=self._network.dtype,
+            order="C",
+            reset=False,
+        )
+        return as_csr_for_kernels(X) if sparse.issparse(X) else X
+
+    def _network_outputs(self, X, *, raw=False):
+        """The network's predictions for X, (n, n_outputs)."""
+        check_is_fitted(self)
+        return self._network.predict(self._read_X(X), raw=raw)
+
+    def _kernel_targets(self, targets):
+        """Class numbers stay int32; values take the network's dtype."""
+        if targets.dtype == np.int32:
+            return targets
+        dtype = self._network.dtype
+        largest = np.finfo(dtype).max
+        if np.abs(targets).max() > largest:
+            raise ValueError(
+                f"y has values beyond the largest {dtype}, {largest:g}. Set "
+                "standardize_target=True or dtype='float64'."
+            )
+        return np.ascontiguousarray(targets, dtype=dtype)
+
+    def _check_goes_on(self, layer_sizes, activations):
+        """The network of an earlier call must be the one that is asked for now."""
+        network = self._network
+        loss, parameter = self._loss()
+        for name, now, before in [
+            ("hidden_layer_sizes", layer_sizes[1:-1], network.layer_sizes[1:-1]),
+            ("activation", activations, network.activations),
+            ("dtype", np.dtype(self.dtype), network.dtype),
+            ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
+            ("loss", loss, network.loss),
+            (loss.parameter, parameter, network.loss_parameter),
+        ]:
+            if now != before:
+                raise ValueError(
+                    f"Training cannot go on with another {name}: {before!r} before, "
+                    f"{now!r} now. Set warm_start=False and call fit, or clone the "
+                    "estimator."
+                )
+
+    def _optimizer(self, kept):
+        """The optimizer that goes on, or a new one."""
+        network = self._network
+        settings = {
+            "beta_1": float(self.beta_1),
+            "beta_2": float(self.beta_2),
+            "epsilon": float(self.epsilon),
+            "momentum": float(self.momentum),
+            "nesterov": bool(self.nesterovs_momentum),
+        }
+        if kept is None:
+            return Optimizer(
+                self.solver, network.params.size, network.dtype, **settings
+            )
+        if kept.solver != self.solver:
+            # the steps are counted on, so that no dropout mask comes twice
+            return Optimizer(
+                self.solver,
+                network.params.size,
+                network.dtype,
+                step=kept.step,
+                **settings,
+            )
+        return replace(kept, **settings)
+
+    def _problem(self, training, rows, settings, validation_score):
+        network = self._network
+        weights = kernel_weights(training.weights, rows, network.dtype)
+        data = network.data(training.X, training.targets, weights, rows)
+        return Problem(network, data, settings.l1, settings.l2, validation_score)
+
+    # -------------------------------------------------------------------- validation
+
+    def _split(self, training, rows):
+        """Split off rows to validate on; return (rows to train on, score)."""
+        rows, held_out = split_rows(
+            rows,
+            training.X.shape[0],
+            fraction=self.validation_fraction,
+            random_state=np.random.RandomState(self._state.key),
+            labels=self._stratify_by(training.y),
+        )
+        if self.scoring == "loss":
+            return rows, self._loss_score(training, held_out)
+        weights = None if training.weights is None else training.weights[held_out]
+        score = self._scorer_score(training.X[held_out], training.y[held_out], weights)
+        return rows, score
+
+    def _score_on_given(self, X, y, sample_weight):
+        """The score on the data that the user gave for validation."""
+        X, y = self._read(X, y, reset=False)
+        weights = check_weights(sample_weight, X, "sample_weight_val")
+        targets, _ = self._encode_targets(y, weights, False, None)
+        if self.scoring == "loss":
+            given = TrainingData(X, y, self._kernel_targets(targets), weights)
+            return self._loss_score(given, used_rows(weights))
+        return self._scorer_score(X, y, weights)
+
+    def _loss_score(self, validation, rows):
+        """Return a function: minus the loss, without penalties, of the weights now."""
+        network = self._network
+        weights = kernel_weights(validation.weights, rows, network.dtype)
+        data = network.data(validation.X, validation.targets, weights, rows)
+        loops = network.engine()
+        return lambda: -loops.loss_and_gradient(network.params, data)
+
+    def _scorer_score(self, X, y, weights):
+        """Return a function: the user's score of the weights now."""
+        scorer = check_scoring(self, self.scoring)
+        # a copy that shares the weights, for X is an array here, without names
+        scored = copy.copy(self)
+        scored.__dict__.pop("feature_names_in_", None)
+        given = {} if weights is None else {"sample_weight": weights}
+        return lambda: float(scorer(scored, X, y, **given))

@@ -1,0 +1,471 @@
+"""RegularizedMLPClassifier."""
+
+import numpy as np
+from scipy.special import log_expit, log_softmax
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from skreg._base import BaseRegularizedMLP, is_stochastic
+from skreg._callbacks import with_callbacks
+from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
+from skreg._validation import refuse_bad_weights
+
+
+class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
+    """Multilayer perceptron classifier with L1, L2, dropout and early stopping.
+
+    Minimises, over weight matrices W_l and biases b_l,
+
+        sum_i s_i loss(y_i, f(x_i)) / sum_i s_i
+        + sum_l [ l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2 ],
+
+    where loss is the log loss: binary, multinomial, or summed over labels. Its value
+    does not depend on the batch size. Without a hidden layer and with
+    ``l2=1 / (C * n_samples)`` it is ``LogisticRegression(C=C)``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer. ``()`` is no hidden layer: logistic regression.
+    activation : str or array-like of str, default="relu"
+        Activation of the hidden layers, one for all or one per layer: "identity",
+        "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or
+        "mish". The initial weights follow it: Glorot & Bengio (2010) for "identity",
+        "logistic" and "tanh", LeCun et al. (1998) for "selu", He et al. (2015) for
+        the others.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
+        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
+        where it reaches solver precision; it excludes ``dropout``,
+        ``input_dropout``, ``weight_decay`` and ``early_stopping``.
+    l1 : float or array-like of float, default=0.0
+        Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
+        (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
+    l2 : float or array-like of float, default=1e-4
+        Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
+    weight_decay : float, default=0.0
+        Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
+        (2019), >= 0. Not part of the objective.
+    dropout : float or array-like of float, default=0.0
+        Probability, in [0, 1), that a hidden unit is left out of a training step
+        (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
+        divided by 1 - dropout; prediction uses all units as they are.
+    input_dropout : float, default=0.0
+        The same for the features.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into the sample weights. "balanced" makes
+        the classes' total weights equal. Not for multilabel targets.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
+    learning_rate : str, default="constant"
+        Schedule of the rate, for "adam" and "sgd":
+
+        - "constant": ``learning_rate_init``;
+        - "invscaling": ``learning_rate_init / (t_ + 1) ** power_t``;
+        - "adaptive": divided by 5 whenever ``n_iter_no_change`` epochs bring no
+          progress, until it is below 1e-6;
+        - "cosine": from ``learning_rate_init`` to 0 along half a cosine over
+          ``max_iter`` epochs (Loshchilov & Hutter 2017);
+        - "one_cycle": up to ``learning_rate_init`` in 30 % of ``max_iter`` epochs, then
+          down to almost 0 (Smith & Topin 2018).
+
+        The last two use all ``max_iter`` epochs unless ``early_stopping`` ends them.
+    learning_rate_init : float, default=0.001
+        The rate at the start, or the highest of "one_cycle"; > 0.
+    power_t : float, default=0.5
+        Exponent of "invscaling", >= 0.
+    max_iter : int, default=200
+        Most epochs, or iterations of "lbfgs".
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in a new order.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the order of the rows, the dropout masks and the
+        validation split. The same seed gives the same bits.
+    tol : float, default=1e-4
+        Least gain in training loss (or validation score) that counts as progress; for
+        "lbfgs", the largest element of the projected gradient at which it stops.
+    verbose : bool or int, default=False
+        Print one line per epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit, its optimizer state included.
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+    early_stopping : bool, default=False
+        Stop when the score on validation data has not improved by ``tol`` for
+        ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the rows set aside for that, in (0, 1), unless `fit` is given
+        ``X_val`` and ``y_val``. The shares of the classes are kept.
+    scoring : str or callable, default="loss"
+        What early stopping looks at: "loss" (minus the loss, penalties left out) or
+        any scorer of scikit-learn.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's means of the gradient and of its square, in [0, 1).
+    epsilon : float, default=1e-8
+        Adam's term against division by zero, > 0.
+    n_iter_no_change : int, default=10
+        Epochs without progress that are waited for.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all arithmetic. "float32" is about twice as fast
+        and as accurate in prediction; "float64" is for comparisons to solver
+        precision.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weight matrices.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases.
+    feature_importances_ : ndarray of shape (n_features,)
+        Norms of the rows of ``coefs_[0]``.
+    classes_ : ndarray of shape (n_classes,)
+        The class labels; for multilabel targets the numbers of the labels.
+    loss_ : float
+        The objective at the end: the mean loss over the last epoch, each batch before
+        its step, plus the penalties after it; for "lbfgs" the objective itself.
+    loss_curve_ : list of float
+        ``loss_`` after each epoch.
+    best_loss_ : float or None
+        Least of ``loss_curve_``; None with ``early_stopping``.
+    validation_scores_ : list of float or None
+        Score on the validation data after each epoch, with ``early_stopping``.
+    best_validation_score_ : float or None
+        The highest of them, whose weights were restored.
+    n_iter_ : int
+        Epochs (iterations) of the last `fit`.
+    t_ : int
+        Rows seen in training.
+    n_layers_ : int
+        Hidden layers + 2.
+    n_outputs_ : int
+        Units of the output layer.
+    out_activation_ : str
+        "logistic" (binary, multilabel) or "softmax".
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    RegularizedMLPRegressor : The same network for values.
+    sklearn.neural_network.MLPClassifier : Its parameters keep their names here; its
+        ``alpha`` is ``l2 * batch_size``.
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014). Dropout: a simple
+    way to prevent neural networks from overfitting. JMLR 15.
+
+    Yun, Lozano, Yang (2021). Adaptive proximal gradient methods for structured neural
+    networks. NeurIPS 34.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import RegularizedMLPClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     RegularizedMLPClassifier(
+    ...         dropout=0.3, l1=1e-3, learning_rate="one_cycle",
+    ...         learning_rate_init=0.01, max_iter=50, random_state=0,
+    ...     ),
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.95
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseRegularizedMLP._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        l1=0.0,
+        l2=1e-4,
+        weight_decay=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        class_weight=None,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring="loss",
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.l1 = l1
+        self.l2 = l2
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.class_weight = class_weight
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    @available_if(is_stochastic)
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Train one epoch on X and y, going on from the last call.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training input.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, as in `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that any call will bring; needed in the first call.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If ``classes`` is missing in the first call or y has a class that is not
+            among them, and with parameters that need to know when training ends.
+        """
+        return self._partial_fit(X, y, sample_weight, classes=classes)
+
+    def predict(self, X):
+        """Predict classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            The likeliest class, or 1 for each label whose probability exceeds 1/2.
+        """
+        raw = self._network_outputs(X, raw=True)
+        if self._multilabel:
+            return (raw > 0).astype(int)
+        codes = raw[:, 0] > 0 if raw.shape[1] == 1 else raw.argmax(axis=1)
+        return self.classes_[codes.astype(np.intp)]
+
+    def predict_proba(self, X):
+        """Predict probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_classes)
+            In the order of ``classes_``; rows sum to 1, but for multilabel targets,
+            where each is the probability of its label.
+        """
+        outputs = self._network_outputs(X)
+        if self._multilabel or outputs.shape[1] > 1:
+            return outputs
+        return np.hstack([1 - outputs, outputs])
+
+    def predict_log_proba(self, X):
+        """Predict logarithms of the probabilities, without taking log(0).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes)
+            As `predict_proba`.
+        """
+        raw = self._network_outputs(X, raw=True)
+        if self._multilabel:
+            return log_expit(raw)
+        if raw.shape[1] == 1:
+            return np.hstack([log_expit(-raw), log_expit(raw)])
+        return log_softmax(raw, axis=1)
+
+    # ---------------------------------------------------------------------- targets
+
+    def _encode_targets(self, y, weights, first, classes):
+        check_classification_targets(y)
+        multilabel = type_of_target(y).startswith("multilabel")
+        if type_of_target(y) == "multiclass-multioutput":
+            raise ValueError(
+                f"y has shape {y.shape} and more than two values: several outputs must "
+                "be labels that are 0 or 1 (a multilabel indicator). Use "
+                "MultiOutputClassifier for several multiclass targets."
+            )
+        if not multilabel:
+            y = column_or_1d(y, warn=True)
+        in_use = slice(None) if weights is None else weights > 0
+        if first:
+            self._multilabel = multilabel
+            self.classes_ = self._find_classes(y[in_use], classes)
+        self._check_classes(y[in_use], multilabel, classes)
+        if multilabel:
+            return y.astype(np.float64), y.shape[1]
+        # rows that are not in use may have a class of their own: any number does
+        codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        if len(self.classes_) == 2:
+            return codes.astype(np.float64).reshape(-1, 1), 1
+        return codes.astype(np.int32), len(self.classes_)
+
+    def _find_classes(self, y, classes):
+        """The classes of a first call."""
+        if self._multilabel:
+            return np.arange(y.shape[1])
+        found = np.unique(y if classes is None else classes)
+        if len(found) < 2:
+            raise ValueError(
+                f"A classifier needs at least 2 classes; y has one class, {found[0]!r} "
+                "(rows of sample_weight 0 are left out)."
+            )
+        return found
+
+    def _check_classes(self, y, multilabel, classes):
+        """The classes must be those of the first call."""
+        if multilabel != self._multilabel or (
+            multilabel and y.shape[1] != len(self.classes_)
+        ):
+            raise ValueError(
+                f"y has shape {y.shape}, which does not fit the classes of the first "
+                f"call, {self.classes_!r}."
+            )
+        if multilabel:
+            return
+        if classes is not None and not np.array_equal(
+            np.unique(classes), self.classes_
+        ):
+            raise ValueError(
+                f"classes={classes!r} differs from the classes of the first call, "
+                f"{self.classes_!r}. Pass the same classes, or none."
+            )
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"y has classes {unknown!r} that are not among {self.classes_!r}, the "
+                "classes of the first call. Pass all classes to the first call of "
+                "partial_fit, or call fit with warm_start=False."
+            )
+
+    def _loss(self):
+        if self._multilabel or len(self.classes_) == 2:
+            return BINARY_LOG_LOSS, 0.0
+        return MULTINOMIAL_LOG_LOSS, 0.0
+
+    def _output_bias(self, targets, weights, n_outputs):
+        loss, _ = self._loss()
+        return loss.best_constant(targets, weights, n_outputs)
+
+    def _stratify_by(self, y):
+        return None if self._multilabel else np.searchsorted(self.classes_, y.ravel())
+
+    def _reweight(self, y, weights, incremental):
+        if self.class_weight is None:
+            return weights
+        if self._multilabel:
+            raise ValueError(
+                f"class_weight={self.class_weight!r} is not defined for multilabel "
+                "targets. Use sample_weight, or class_weight=None."
+            )
+        y = y.ravel()
+        if weights is None:
+            weights = np.ones(len(y))
+        if isinstance(self.class_weight, str):
+            if incremental:
+                raise ValueError(
+                    "partial_fit does not support class_weight='balanced': it does "
+                    "not know the shares of the classes. Pass a dict such as "
+                    "{label: weight}."
+                )
+            totals = [weights[y == c].sum() for c in self.classes_]
+            by_class = weights.sum() / (len(totals) * np.array(totals))
+        else:
+            by_class = self._dict_weights()
+        factors = np.zeros(len(y))
+        for label, factor in zip(self.classes_, by_class, strict=True):
+            factors[y == label] = factor
+        return refuse_bad_weights(weights * factors, "class_weight * sample_weight")
+
+    def _dict_weights(self):
+        """The weights of `class_weight` in the order of the classes; 1 by default."""
+        labels = list(self.classes_)
+        unknown = [label for label in self.class_weight if label not in labels]
+        if unknown:
+            raise ValueError(
+                f"class_weight has labels {unknown!r} that are not among the classes "
+                f"{labels!r}."
+            )
+        by_class = np.array([self.class_weight.get(c, 1.0) for c in labels], float)
+        if not (by_class >= 0).all() or not np.isfinite(by_class).all():
+            raise ValueError(
+                "class_weight must hold finite weights >= 0; got "
+                f"{self.class_weight!r}."
+            )
+        return by_class

@@ -1,0 +1,97 @@
+"""The losses by name: their kernel, their link, their targets, their best constant."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One entry of the registry.
+
+    Attributes
+    ----------
+    kernel : int
+        The number in ``_kernels/losses.pxd``.
+    out_activation : str
+        Name of the inverse link, as in ``out_activation_``.
+    best_constant : callable
+        ``best_constant(y, weights, parameter)``: the raw output, shape (n_outputs,),
+        that minimises the loss among constants. Output biases start there.
+    parameter : str or None
+        The estimator's parameter that the loss takes.
+    standardizable : bool
+        Whether a shift and a change of scale of y leave the problem the same.
+    smallest : float
+        The target's lower bound.
+    open_below : bool
+        Whether the bound itself is excluded.
+    """
+
+    kernel: int
+    out_activation: str
+    best_constant: callable
+    parameter: str | None = None
+    standardizable: bool = True
+    smallest: float = -np.inf
+    open_below: bool = False
+
+
+def mean(y, weights, parameter=None):
+    """Weighted mean by column."""
+    return np.average(y, axis=0, weights=weights)
+
+
+def quantile(y, weights, level):
+    """Weighted quantile by column: the least value that reaches the level."""
+    if weights is None:
+        weights = np.ones(len(y))
+    columns = []
+    for column in y.T:
+        order = np.argsort(column, kind="stable")
+        reached = np.cumsum(weights[order])
+        k = np.searchsorted(reached, level * reached[-1])
+        columns.append(column[order[min(k, len(order) - 1)]])
+    return np.array(columns)
+
+
+def median(y, weights, parameter=None):
+    """Weighted median by column."""
+    return quantile(y, weights, 0.5)
+
+
+def log_mean(y, weights, parameter=None):
+    """Logarithm of the weighted mean; y > 0 somewhere in each column."""
+    return np.log(np.maximum(mean(y, weights), np.finfo(np.float32).tiny))
+
+
+# The share of a class is kept off 0 and 1: no start should be beyond recall.
+_SHARE_EPSILON = 1e-6
+
+
+def logit_mean(y, weights, parameter=None):
+    """Log odds of the weighted share of ones by column."""
+    share = np.clip(mean(y, weights), _SHARE_EPSILON, 1 - _SHARE_EPSILON)
+    return np.log(share / (1 - share))
+
+
+def log_share(y, weights, parameter=None):
+    """Logarithm of the weighted share of each class; y holds class numbers."""
+    counts = np.bincount(y, weights=weights, minlength=parameter)
+    share = np.clip(counts / counts.sum(), _SHARE_EPSILON, None)
+    return np.log(share)
+
+
+REGRESSION_LOSSES = {
+    "squared_error": Loss(0, "identity", mean),
+    "absolute_error": Loss(1, "identity", median),
+    "huber": Loss(2, "identity", median, parameter="huber_delta"),
+    "quantile": Loss(3, "identity", quantile, parameter="quantile"),
+    "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
+    "gamma": Loss(
+        5, "exp", log_mean, standardizable=False, smallest=0.0, open_below=True
+    ),
+}
+
+BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean)
+MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share)

@@ -1,0 +1,51 @@
+"""The state of an optimizer between epochs. The steps are compiled."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# What solver="adam" and "sgd" keep per parameter is in _kernels/optimizers.pxd.
+STOCHASTIC_SOLVERS = ("adam", "sgd")
+
+
+@dataclass
+class Optimizer:
+    """Settings of Adam or SGD and what they remember of the steps taken.
+
+    Attributes
+    ----------
+    solver : {"adam", "sgd"}
+    size : int
+        Number of parameters.
+    dtype : numpy.dtype
+    beta_1, beta_2, epsilon : float
+        Adam's.
+    momentum, nesterov
+        SGD's.
+    step : int
+        Steps taken, over all fits; also numbers the dropout masks.
+    first, second : ndarray of shape (size,)
+        Adam: running means of the gradient and its square. SGD: velocity and None.
+    """
+
+    solver: str
+    size: int
+    dtype: np.dtype
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    momentum: float = 0.9
+    nesterov: bool = True
+    step: int = 0
+    first: np.ndarray | None = None
+    second: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.first is None:
+            self.first = np.zeros(self.size, self.dtype)
+        if self.second is None and self.adam:
+            self.second = np.zeros(self.size, self.dtype)
+
+    @property
+    def adam(self):
+        return self.solver == "adam"

@@ -1,0 +1,381 @@
+"""RegularizedMLPRegressor."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
+
+from skreg._base import POSITIVE, BaseRegularizedMLP, is_stochastic
+from skreg._callbacks import with_callbacks
+from skreg._losses import REGRESSION_LOSSES
+from skreg._validation import TargetScale
+
+
+class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedMLP):
+    """Multilayer perceptron regressor with L1, L2, dropout and early stopping.
+
+    Minimises, over weight matrices W_l and biases b_l,
+
+        sum_i s_i loss(y_i, f(x_i)) / sum_i s_i
+        + sum_l [ l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2 ],
+
+    where the loss is summed over outputs and the squared loss is *half* the squared
+    error. Its value does not depend on the batch size. Without a hidden layer and with
+    ``standardize_target=False``, ``l1=a`` is ``Lasso(alpha=a)``, ``l2=a / n_samples``
+    is ``Ridge(alpha=a)``, and ``l1=a * r, l2=a * (1 - r)`` is
+    ``ElasticNet(alpha=a, l1_ratio=r)``.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer. ``()`` is no hidden layer: linear regression.
+    activation : str or array-like of str, default="relu"
+        Activation of the hidden layers, one for all or one per layer: "identity",
+        "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or
+        "mish". The initial weights follow it: Glorot & Bengio (2010) for "identity",
+        "logistic" and "tanh", LeCun et al. (1998) for "selu", He et al. (2015) for
+        the others.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
+        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
+        where it reaches solver precision; it excludes ``dropout``,
+        ``input_dropout``, ``weight_decay`` and ``early_stopping``.
+    loss : str, default="squared_error"
+        "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson"
+        (y >= 0) or "gamma" (y > 0). The last two predict ``exp(f(x))``.
+    quantile : float, default=0.5
+        The quantile that ``loss="quantile"`` predicts, in (0, 1).
+    huber_delta : float, default=1.35
+        Where ``loss="huber"`` turns from squares to absolute values, > 0. In standard
+        deviations of y with ``standardize_target``, else in y's own unit.
+    standardize_target : bool, default=True
+        Fit the network to (y - mean) / standard deviation and undo that in `predict`,
+        so that targets of any magnitude train and the strengths have no unit. Then
+        ``coefs_``, ``intercepts_`` and ``loss_`` belong to the standardized target.
+        Without effect for "poisson" and "gamma".
+    l1 : float or array-like of float, default=0.0
+        Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
+        (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
+    l2 : float or array-like of float, default=1e-4
+        Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
+    weight_decay : float, default=0.0
+        Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
+        (2019), >= 0. Not part of the objective.
+    dropout : float or array-like of float, default=0.0
+        Probability, in [0, 1), that a hidden unit is left out of a training step
+        (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
+        divided by 1 - dropout; prediction uses all units as they are.
+    input_dropout : float, default=0.0
+        The same for the features.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
+    learning_rate : str, default="constant"
+        Schedule of the rate, for "adam" and "sgd":
+
+        - "constant": ``learning_rate_init``;
+        - "invscaling": ``learning_rate_init / (t_ + 1) ** power_t``;
+        - "adaptive": divided by 5 whenever ``n_iter_no_change`` epochs bring no
+          progress, until it is below 1e-6;
+        - "cosine": from ``learning_rate_init`` to 0 along half a cosine over
+          ``max_iter`` epochs (Loshchilov & Hutter 2017);
+        - "one_cycle": up to ``learning_rate_init`` in 30 % of ``max_iter`` epochs, then
+          down to almost 0 (Smith & Topin 2018).
+
+        The last two use all ``max_iter`` epochs unless ``early_stopping`` ends them.
+    learning_rate_init : float, default=0.001
+        The rate at the start, or the highest of "one_cycle"; > 0.
+    power_t : float, default=0.5
+        Exponent of "invscaling", >= 0.
+    max_iter : int, default=200
+        Most epochs, or iterations of "lbfgs".
+    shuffle : bool, default=True
+        Whether each epoch takes the rows in a new order.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the order of the rows, the dropout masks and the
+        validation split. The same seed gives the same bits.
+    tol : float, default=1e-4
+        Least gain in training loss (or validation score) that counts as progress; for
+        "lbfgs", the largest element of the projected gradient at which it stops.
+    verbose : bool or int, default=False
+        Print one line per epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit, its optimizer state included.
+    momentum : float, default=0.9
+        Momentum of "sgd", in [0, 1).
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+    early_stopping : bool, default=False
+        Stop when the score on validation data has not improved by ``tol`` for
+        ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
+    validation_fraction : float, default=0.1
+        Share of the rows set aside for that, in (0, 1), unless `fit` is given
+        ``X_val`` and ``y_val``.
+    scoring : str or callable, default="loss"
+        What early stopping looks at: "loss" (minus the loss, penalties left out) or
+        any scorer of scikit-learn.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        Decay rates of Adam's means of the gradient and of its square, in [0, 1).
+    epsilon : float, default=1e-8
+        Adam's term against division by zero, > 0.
+    n_iter_no_change : int, default=10
+        Epochs without progress that are waited for.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all arithmetic. "float32" is about twice as fast
+        and as accurate in prediction; "float64" is for comparisons to solver
+        precision.
+
+    Attributes
+    ----------
+    coefs_ : list of ndarray of shape (n_in, n_out)
+        Weight matrices.
+    intercepts_ : list of ndarray of shape (n_out,)
+        Biases.
+    feature_importances_ : ndarray of shape (n_features,)
+        Norms of the rows of ``coefs_[0]``.
+    loss_ : float
+        The objective at the end: the mean loss over the last epoch, each batch before
+        its step, plus the penalties after it; for "lbfgs" the objective itself.
+    loss_curve_ : list of float
+        ``loss_`` after each epoch.
+    best_loss_ : float or None
+        Least of ``loss_curve_``; None with ``early_stopping``.
+    validation_scores_ : list of float or None
+        Score on the validation data after each epoch, with ``early_stopping``.
+    best_validation_score_ : float or None
+        The highest of them, whose weights were restored.
+    n_iter_ : int
+        Epochs (iterations) of the last `fit`.
+    t_ : int
+        Rows seen in training.
+    n_layers_ : int
+        Hidden layers + 2.
+    n_outputs_ : int
+        Units of the output layer.
+    out_activation_ : str
+        "identity", or "exp" for the losses "poisson" and "gamma".
+    n_features_in_ : int
+        Features seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where X had names that are all strings.
+
+    See Also
+    --------
+    RegularizedMLPClassifier : The same network for classes.
+    sklearn.neural_network.MLPRegressor : Its parameters keep their names here; its
+        ``alpha`` is ``l2 * batch_size``.
+
+    References
+    ----------
+    Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014). Dropout: a simple
+    way to prevent neural networks from overfitting. JMLR 15.
+
+    Yun, Lozano, Yang (2021). Adaptive proximal gradient methods for structured neural
+    networks. NeurIPS 34.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skreg import RegularizedMLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     RegularizedMLPRegressor(
+    ...         l1=0.01, learning_rate="one_cycle", learning_rate_init=0.01,
+    ...         max_iter=50, random_state=0,
+    ...     ),
+    ... )
+    >>> model.fit(X_train, y_train).score(X_test, y_test) > 0.3
+    True
+
+    Without a hidden layer it is the Lasso:
+
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Lasso
+    >>> lasso = Lasso(alpha=1.0, tol=1e-10).fit(X, y)
+    >>> model = RegularizedMLPRegressor(
+    ...     hidden_layer_sizes=(), l1=1.0, l2=0.0, solver="lbfgs", tol=1e-10,
+    ...     standardize_target=False, dtype="float64",
+    ... ).fit(X, y)
+    >>> np.allclose(model.coefs_[0].ravel(), lasso.coef_)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **BaseRegularizedMLP._parameter_constraints,
+        "loss": [StrOptions(set(REGRESSION_LOSSES))],
+        "quantile": [Interval(Real, 0, 1, closed="neither")],
+        "huber_delta": [POSITIVE],
+        "standardize_target": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        loss="squared_error",
+        quantile=0.5,
+        huber_delta=1.35,
+        standardize_target=True,
+        l1=0.0,
+        l2=1e-4,
+        weight_decay=0.0,
+        dropout=0.0,
+        input_dropout=0.0,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        scoring="loss",
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+        dtype="float32",
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.loss = loss
+        self.quantile = quantile
+        self.huber_delta = huber_delta
+        self.standardize_target = standardize_target
+        self.l1 = l1
+        self.l2 = l2
+        self.weight_decay = weight_decay
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dtype = dtype
+
+    @available_if(is_stochastic)
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Train one epoch on X and y, going on from the last call.
+
+        With ``standardize_target`` the first call's y sets the mean and the scale.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training input.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, as in `fit`.
+
+        Returns
+        -------
+        self : object
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            With parameters that need to know when training ends.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def predict(self, X):
+        """Predict values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
+            The prediction, in the unit of the y that was given to `fit`.
+        """
+        y = self._target_scale.invert(self._network_outputs(X))
+        return y.ravel() if self._one_dimensional else y
+
+    # ---------------------------------------------------------------------- targets
+
+    def _encode_targets(self, y, weights, first, classes):
+        one_dimensional = y.ndim == 1
+        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+        in_use = y if weights is None else y[weights > 0]
+        loss = REGRESSION_LOSSES[self.loss]
+        self._check_range(loss, in_use)
+        if first:
+            self._one_dimensional = one_dimensional
+            if self.standardize_target and loss.standardizable:
+                self._target_scale = TargetScale.of(y, weights)
+            else:
+                self._target_scale = TargetScale.none(y.shape[1])
+        elif y.shape[1] != len(self._target_scale.mean):
+            raise ValueError(
+                f"y has {y.shape[1]} outputs, but {len(self._target_scale.mean)} in "
+                "the first call."
+            )
+        return self._target_scale.apply(y), y.shape[1]
+
+    def _check_range(self, loss, y):
+        """Targets must be in the range of the loss."""
+        smallest = y.min()
+        if smallest < loss.smallest or (loss.open_below and smallest == loss.smallest):
+            sign = ">" if loss.open_below else ">="
+            raise ValueError(
+                f"loss={self.loss!r} needs y {sign} {loss.smallest:g}; the smallest y "
+                f"is {smallest:g}. Shift y, or use another loss."
+            )
+        if loss.smallest == 0 and not y.any(axis=0).all():
+            raise ValueError(
+                f"loss={self.loss!r} needs a positive y in every output; an output is "
+                "0 throughout."
+            )
+
+    def _loss(self):
+        loss = REGRESSION_LOSSES[self.loss]
+        parameter = getattr(self, loss.parameter) if loss.parameter else 0.0
+        return loss, float(parameter)
+
+    def _output_bias(self, targets, weights, n_outputs):
+        loss, parameter = self._loss()
+        return loss.best_constant(targets, weights, parameter)
+
+    def _stratify_by(self, y):
+        return None

@@ -1,0 +1,417 @@
+"""Training: the loop over epochs for adam and sgd, and lbfgs.
+
+Python owns epochs here (schedule, early stopping, callbacks, Ctrl-C); the compiled
+engine owns all that happens inside one.
+"""
+
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import Bounds, minimize
+from sklearn.exceptions import ConvergenceWarning
+
+INTERRUPTED = (
+    "Training was interrupted after {done}; the estimator keeps what it has learnt "
+    "so far."
+)
+
+
+@dataclass
+class Problem:
+    """What is minimised.
+
+    Attributes
+    ----------
+    network : Network
+        Its parameters are trained in place.
+    data : Data
+        The rows for training.
+    l1, l2 : list of float
+        Strengths per weight matrix.
+    validation_score : callable or None
+        Score of the current weights on the validation part, higher is better; None
+        without early stopping.
+    """
+
+    network: object
+    data: object
+    l1: list
+    l2: list
+    validation_score: object = None
+
+
+class Progress:
+    """Whether a figure still improves; the rule of scikit-learn's MLP.
+
+    Parameters
+    ----------
+    tol : float
+        Least gain that counts as progress.
+    patience : int
+        Epochs without progress that are waited for.
+    """
+
+    def __init__(self, tol, patience):
+        self.tol = tol
+        self.patience = patience
+        self.best = -np.inf
+        self.waited = 0
+
+    def update(self, score):
+        """Take the next score, higher is better; return whether it is the best."""
+        self.waited = self.waited + 1 if score < self.best + self.tol else 0
+        is_best = score > self.best
+        if is_best:
+            self.best = score
+        return is_best
+
+    @property
+    def exhausted(self):
+        return self.waited > self.patience
+
+
+class EpochPrinter:
+    """One line per epoch for ``verbose``."""
+
+    def __init__(self, validates):
+        self.validates = validates
+        self.started = time.perf_counter()
+        columns = f"{'epoch':>6} {'loss':>12} "
+        columns += f"{'validation':>12} " if validates else ""
+        print(columns + f"{'rate':>9} {'zeros':>6} {'seconds':>8}", flush=True)
+
+    def line(self, epoch, loss, validation_score, rate, zero_share):
+        """Print the figures of one epoch."""
+        text = f"{epoch:>6} {loss:>12.6g} "
+        text += f"{validation_score:>12.6g} " if self.validates else ""
+        seconds = time.perf_counter() - self.started
+        print(text + f"{rate:>9.3g} {zero_share:>6.1%} {seconds:>8.2f}", flush=True)
+
+
+class StochasticTraining:
+    """Epochs of adam or sgd on one problem.
+
+    Parameters
+    ----------
+    problem : Problem
+    optimizer : Optimizer
+        Its state is carried on.
+    schedule : object
+        From ``_schedules``.
+    loss_progress : Progress
+        Of the training loss; carried on too.
+    key : tuple of two ints
+        Of all random numbers in the kernels.
+    batch_size : int
+    shuffle, verbose
+        As in the estimators.
+    dropout : list of float
+    input_dropout, weight_decay : float
+    """
+
+    def __init__(
+        self,
+        problem,
+        optimizer,
+        schedule,
+        loss_progress,
+        key,
+        *,
+        batch_size,
+        shuffle,
+        dropout,
+        input_dropout,
+        weight_decay,
+        verbose,
+    ):
+        self.problem = problem
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.key = key
+        self.batch_size = batch_size
+        self.verbose = verbose
+        self.engine = problem.network.engine(
+            dropout=dropout, input_dropout=input_dropout, capacity=batch_size
+        )
+        self.segments = self.engine.segments(problem.l1, problem.l2, weight_decay)
+        self.loss_progress = loss_progress
+        self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
+        n_rows = len(problem.data)
+        self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
+        self.steps_per_epoch = -(-n_rows // batch_size)
+        self.gradient = np.empty_like(problem.network.params)
+
+    def run(self, history, callbacks, *, max_iter, incremental):
+        """Train for up to max_iter epochs; with `incremental`, for exactly one.
+
+        Parameters
+        ----------
+        history : History
+            Gets the figures of each epoch.
+        callbacks : FitCallbacks
+        """
+        printer = None
+        if self.verbose:
+            printer = EpochPrinter(self.problem.validation_score is not None)
+        params = self.problem.network.params
+        # Weights to go back to: the best by validation, else those before the epoch.
+        kept = params.copy()
+        try:
+            for epoch in range(max_iter):
+                task = callbacks.epoch_begins()
+                if not self._epoch(epoch, history, kept, printer):
+                    break
+                finished = self._finished(history)
+                if callbacks.epoch_ends(task) or finished or incremental:
+                    break
+            else:
+                self._warn_if_not_converged(max_iter)
+        except KeyboardInterrupt:
+            done = f"{history.n_iter} epochs and part of the next"
+            warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+        if self.problem.validation_score is not None and history.n_iter:
+            params[:] = kept
+
+    def _epoch(self, epoch, history, kept, printer):
+        """Train one epoch; return False if it diverged, with the weights restored."""
+        problem = self.problem
+        params = problem.network.params
+        validates = problem.validation_score is not None
+        if not validates:
+            kept[:] = params
+        rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
+        loss = self.engine.run_epoch(
+            params,
+            problem.data,
+            optimizer=self.optimizer,
+            segments=self.segments,
+            gradient=self.gradient,
+            key=self.key,
+            epoch=history.epochs_ever,
+            order=self.order,
+            learning_rates=rates,
+            batch_size=self.batch_size,
+        )
+        loss += problem.network.penalty(problem.l1, problem.l2)
+        # a sum is finite only if all terms are
+        if not (np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))):
+            params[:] = kept
+            warnings.warn(
+                f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
+                "longer finite. The last finite weights are kept. Lower "
+                f"learning_rate_init (now {self.schedule.rate:g}), and scale the "
+                "features, for example with StandardScaler.",
+                ConvergenceWarning,
+            )
+            return False
+        score = problem.validation_score() if validates else None
+        history.add(loss, score, len(problem.data))
+        self.loss_progress.update(-loss)
+        if validates and self.score_progress.update(score):
+            kept[:] = params
+        if printer is not None:
+            printer.line(
+                history.n_iter, loss, score, rates[-1], problem.network.zero_share()
+            )
+        return True
+
+    def _finished(self, history):
+        """Whether a plateau ends the training."""
+        if self.problem.validation_score is not None:
+            progress, figure = self.score_progress, "validation score"
+        elif not self.schedule.has_end:
+            progress, figure = self.loss_progress, "training loss"
+        else:
+            return False
+        if not progress.exhausted:
+            return False
+        progress.waited = 0
+        stops = self.schedule.stops_on_plateau()
+        if self.verbose:
+            print(
+                f"The {figure} has not improved by more than tol={progress.tol:g} for "
+                f"{progress.patience} epochs. "
+                + (
+                    "Stopping."
+                    if stops
+                    else f"Learning rate set to {self.schedule.rate:g}."
+                ),
+                flush=True,
+            )
+        return stops
+
+    def _warn_if_not_converged(self, max_iter):
+        if not self.schedule.has_end:
+            warnings.warn(
+                f"Training has not converged after max_iter={max_iter} epochs. Raise "
+                "max_iter or learning_rate_init, or take a schedule with an end, such "
+                "as learning_rate='one_cycle'.",
+                ConvergenceWarning,
+            )
+
+
+class LBFGSTraining:
+    """Full-batch training by SciPy's L-BFGS-B.
+
+    The L1 penalty is smooth where signs are fixed, so each penalised weight is split
+    as w = p - q with p, q >= 0 and |w| = p + q. At the optimum one of the two stands
+    at its bound, and where both do the weight is exactly zero.
+
+    Parameters
+    ----------
+    problem : Problem
+    tol, max_fun, verbose
+        As in the estimators.
+    """
+
+    def __init__(self, problem, *, tol, max_fun, verbose):
+        self.problem = problem
+        self.tol = tol
+        self.max_fun = max_fun
+        self.verbose = verbose
+        network = problem.network
+        self.engine = network.engine()
+        self.gradient = np.empty_like(network.params)
+        self.strength_l1 = self._per_weight(problem.l1)
+        self.strength_l2 = self._per_weight(problem.l2)
+        self.split = np.flatnonzero(self.strength_l1)
+
+    def _per_weight(self, strengths):
+        """Strengths per matrix as one per parameter; biases have none."""
+        spread = np.zeros(self.problem.network.params.size)
+        start = 0
+        for strength, W in zip(strengths, self.problem.network.coefs, strict=True):
+            spread[start : start + W.size] = strength
+            start += W.size + W.shape[1]
+        return spread
+
+    def _start(self):
+        """(p or w, q) for the current weights."""
+        w = self.problem.network.params.astype(np.float64)
+        q = np.maximum(-w[self.split], 0.0)
+        w[self.split] = np.maximum(w[self.split], 0.0)
+        return np.concatenate([w, q])
+
+    def _weights(self, x):
+        """The weights that (p or w, q) stand for."""
+        n = self.strength_l1.size
+        w = x[:n].copy()
+        w[self.split] -= x[n:]
+        return w
+
+    def objective(self, x):
+        """F and its gradient by (p or w, q)."""
+        w = self._weights(x)
+        n = w.size
+        loss = self.engine.loss_and_gradient(
+            w.astype(self.gradient.dtype), self.problem.data, self.gradient
+        )
+        gradient = self.gradient.astype(np.float64)
+        gradient += self.strength_l2 * w
+        l1 = self.strength_l1[self.split]
+        value = loss + 0.5 * np.dot(self.strength_l2, w * w)
+        value += np.dot(l1, x[:n][self.split] + x[n:])
+        by_q = l1 - gradient[self.split]
+        gradient[self.split] += l1
+        return value, np.concatenate([gradient, by_q])
+
+    def run(self, history, callbacks, *, max_iter):
+        """Minimise; see `StochasticTraining.run`."""
+        network = self.problem.network
+        printer = EpochPrinter(False) if self.verbose else None
+        start = self._start()
+        lower = np.full(start.size, -np.inf)
+        lower[self.split] = 0.0
+        lower[network.params.size :] = 0.0
+        task = callbacks.epoch_begins()
+
+        def iteration_done(intermediate_result):
+            nonlocal task
+            network.params[:] = self._weights(intermediate_result.x)
+            history.add(float(intermediate_result.fun), None, len(self.problem.data))
+            if printer is not None:
+                printer.line(
+                    history.n_iter, history.loss, None, np.nan, network.zero_share()
+                )
+            if callbacks.epoch_ends(task):
+                raise StopIteration
+            task = callbacks.epoch_begins()
+
+        try:
+            result = minimize(
+                self.objective,
+                start,
+                method="L-BFGS-B",
+                jac=True,
+                bounds=Bounds(lower, np.inf) if self.split.size else None,
+                callback=iteration_done,
+                options={
+                    "maxiter": max_iter,
+                    "maxfun": self.max_fun,
+                    "gtol": self.tol,
+                    # stop by the gradient alone, unless nothing is left but rounding
+                    "ftol": 64 * np.finfo(network.dtype).eps,
+                    "maxls": 50,
+                },
+            )
+        except KeyboardInterrupt:
+            done = f"{history.n_iter} iterations"
+            warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+            return
+        if not np.isfinite(result.fun):
+            warnings.warn(
+                "Training diverged: the loss is not finite. The last finite weights "
+                "are kept. Scale the features, for example with StandardScaler, or "
+                "raise l2.",
+                ConvergenceWarning,
+            )
+            return
+        network.params[:] = self._weights(result.x)
+        history.loss = float(result.fun)
+        if result.status == 1:
+            warnings.warn(
+                f"lbfgs has not converged after {result.nit} iterations and "
+                f"{result.nfev} evaluations (max_iter={max_iter}, "
+                f"max_fun={self.max_fun}). Raise them, or scale the features.",
+                ConvergenceWarning,
+            )
+
+
+@dataclass
+class History:
+    """Figures of the epochs, of one fit and of all.
+
+    Attributes
+    ----------
+    loss_curve : list of float
+        Of all fits.
+    validation_scores : list of float or None
+        Of the last fit; None without early stopping.
+    n_iter : int
+        Epochs of the last fit.
+    epochs_ever : int
+        Epochs of all fits; numbers the shuffles.
+    t : int
+        Rows seen by all fits.
+    loss : float or None
+        The last.
+    """
+
+    loss_curve: list = field(default_factory=list)
+    validation_scores: list | None = None
+    n_iter: int = 0
+    epochs_ever: int = 0
+    t: int = 0
+    loss: float | None = None
+
+    def add(self, loss, score, n_rows):
+        """Take the figures of one epoch."""
+        self.n_iter += 1
+        self.epochs_ever += 1
+        self.t += n_rows
+        self.loss = loss
+        self.loss_curve.append(loss)
+        if score is not None:
+            self.validation_scores.append(score)

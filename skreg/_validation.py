@@ -1,0 +1,178 @@
+"""What fit is given, checked and brought into the form that the kernels read."""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils.validation import _check_sample_weight
+
+
+def per_layer(value, n, name, what, *, kind=Real, valid=None, rule=""):
+    """One value for all layers, or a sequence with one per layer, as a list.
+
+    Parameters
+    ----------
+    value : scalar or sequence
+    n : int
+        Number of layers that the parameter has values for.
+    name : str
+        The parameter, for the error.
+    what : str
+        What there are n of, for the error: "hidden layer", "weight matrix".
+    kind : type
+        Of one value.
+    valid : callable or None
+        Whether one value is in range.
+    rule : str
+        The range in words.
+
+    Raises
+    ------
+    ValueError
+        If the length does not fit or a value breaks the rule.
+    """
+    values = [value] * n if isinstance(value, kind) else list(value)
+    if len(values) != n:
+        raise ValueError(
+            f"{name} must be one value or a sequence with one per {what}, here {n}; "
+            f"got {value!r} with {len(values)}."
+        )
+    for v in values:
+        if not isinstance(v, kind) or (valid is not None and not valid(v)):
+            raise ValueError(
+                f"Each value of {name} must be {rule}; got {v!r} in {value!r}."
+            )
+    return values
+
+
+def check_weights(sample_weight, X, name="sample_weight"):
+    """Weights in float64, or None where all are one.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative, or if all are zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    return refuse_bad_weights(weights, name)
+
+
+def refuse_bad_weights(weights, name):
+    """The weights, if none is negative and not all are zero."""
+    if (weights < 0).any():
+        raise ValueError(
+            f"{name} must not be negative; got {weights.min():g}. Use 0 to leave a "
+            "row out."
+        )
+    if not weights.any():
+        raise ValueError(
+            f"{name} is zero for all {len(weights)} rows: nothing to fit. Give at "
+            "least one row a positive weight."
+        )
+    return weights
+
+
+def kernel_weights(weights, rows, dtype):
+    """Weights scaled to mean 1 over the rows in use, or None where all are equal.
+
+    With them the objective is a plain mean: sum_i s_i loss_i / sum_i s_i.
+    """
+    if weights is None:
+        return None
+    used = weights if rows is None else weights[rows]
+    if (used == used[0]).all():
+        return None
+    return (weights / used.mean()).astype(dtype)
+
+
+def used_rows(weights):
+    """Rows of positive weight, or None for all rows."""
+    if weights is None or weights.all():
+        return None
+    return np.flatnonzero(weights)
+
+
+def split_rows(rows, n, *, fraction, random_state, labels):
+    """Rows for training and for validation.
+
+    Parameters
+    ----------
+    rows : ndarray or None
+        The rows in use, or None for all of range(n).
+    labels : ndarray of shape (n,) or None
+        Classes to stratify by.
+
+    Raises
+    ------
+    ValueError
+        If one of the parts is too small.
+    """
+    rows = np.arange(n) if rows is None else rows
+    advice = (
+        "Raise validation_fraction, pass X_val and y_val to fit, or set "
+        "early_stopping=False."
+    )
+    n_val = int(np.ceil(fraction * len(rows)))
+    if n_val < 1 or n_val >= len(rows):
+        raise ValueError(
+            f"validation_fraction={fraction} of {len(rows)} rows leaves {n_val} for "
+            f"validation and {len(rows) - n_val} for training; both need at least one. "
+            f"{advice}"
+        )
+    stratify = None
+    if labels is not None:
+        stratify = labels[rows]
+        classes, counts = np.unique(stratify, return_counts=True)
+        if n_val < len(classes) or len(rows) - n_val < len(classes) or counts.min() < 2:
+            raise ValueError(
+                f"The validation split keeps the shares of the classes, so each of "
+                f"the {len(classes)} classes needs 2 rows or more and each part "
+                f"{len(classes)} rows or more; the smallest class has "
+                f"{counts.min()} and validation_fraction={fraction} gives {n_val} rows "
+                f"for validation. {advice}"
+            )
+    train, val = train_test_split(
+        rows, test_size=n_val, random_state=random_state, stratify=stratify
+    )
+    return np.sort(train), np.sort(val)
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """y = mean + scale * t, t being what the network is fitted to.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (n_outputs,)
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def none(cls, n_outputs):
+        """The scale that changes nothing."""
+        return cls(np.zeros(n_outputs), np.ones(n_outputs))
+
+    @classmethod
+    def of(cls, y, weights):
+        """The weighted mean and standard deviation of y by column.
+
+        A constant column keeps scale 1: its mean is its prediction.
+        """
+        mean = np.average(y, axis=0, weights=weights)
+        scale = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weights))
+        # below this a spread is rounding of the mean, not variation
+        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+        return cls(mean, np.where(constant, 1.0, scale))
+
+    def apply(self, y):
+        """Return t for y."""
+        return (y - self.mean) / self.scale
+
+    def invert(self, t):
+        """Return y for t, in float64."""
+        return self.mean + self.scale * t.astype(np.float64)

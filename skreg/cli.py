@@ -1,0 +1,21 @@
+"""The ``skreg`` command."""
+
+import sys
+from importlib.util import find_spec
+
+NEEDED = ("matplotlib", "pandas", "pyarrow", "rich", "typer")
+
+
+def main():
+    """Run the command, or say what to install for it."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        print(
+            f"Error: the skreg command needs {', '.join(missing)}. "
+            'Install what is missing: pip install "skreg[cli]"',
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+    from skreg._compare.command import app
+
+    app()
