@@ -29,6 +29,7 @@ from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 from .columns import scaling_encoder, tree_encoder
 
+DUMMY = "Dummy"
 UNREGULARIZED = "skreg, no regularizer"
 TUNED = "skreg, tuned"
 
@@ -48,6 +49,8 @@ REGULARIZERS = [
 PEER_NETWORK = [{"alpha": [1e-4, 1e-2, 1.0, 10.0]}, {"early_stopping": [True]}]
 TREES = {"max_leaf_nodes": [5, 31], "learning_rate": [0.05, 0.1]}
 LOGISTIC = {"C": np.logspace(-3, 2, 6)}
+
+TREE_TYPES = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 # Above this, one held-out quarter tells settings apart as well as three folds do.
 MANY_ROWS = 10_000
@@ -98,7 +101,9 @@ def build_candidates(problem, scoring, seed):
     """
     build = _classifiers if problem.is_classification else _regressors
     models = build(problem, scoring, seed)
-    return [Candidate(name, _pipeline(problem, model)) for name, model in models.items()]
+    return [
+        Candidate(name, _pipeline(problem, model)) for name, model in models.items()
+    ]
 
 
 def _regressors(problem, scoring, seed):
@@ -116,7 +121,7 @@ def _regressors(problem, scoring, seed):
     ]
     trees = HistGradientBoostingRegressor(**tree_settings(problem, seed))
     return {
-        "Dummy": DummyRegressor(),
+        DUMMY: DummyRegressor(),
         "Ridge": RidgeCV(np.logspace(-2, 4, 19)),
         "Lasso": LassoCV(alphas=50, cv=folds),
         "ElasticNet": ElasticNetCV(l1_ratio=[0.1, 0.5, 0.9], alphas=50, cv=folds),
@@ -133,9 +138,9 @@ def _classifiers(problem, scoring, seed):
     network = RegularizedMLPClassifier(l2=0.0, **settings)
     trees = HistGradientBoostingClassifier(**tree_settings(problem, seed))
     return {
-        "Dummy": DummyClassifier(),
-        "Logistic regression, l2": tune(_logistic("l2", seed), LOGISTIC),
-        "Logistic regression, l1": tune(_logistic("l1", seed), LOGISTIC),
+        DUMMY: DummyClassifier(),
+        "Logistic, l2": tune(_logistic("l2", seed), LOGISTIC),
+        "Logistic, l1": tune(_logistic("l1", seed), LOGISTIC),
         "HistGradientBoosting": tune(trees, TREES),
         UNREGULARIZED: network,
         TUNED: tune(network, REGULARIZERS),
@@ -153,9 +158,6 @@ def _pipeline(problem, model):
             ("model", model),
         ]
     )
-
-
-TREE_TYPES = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
 def inner_folds(problem, seed):

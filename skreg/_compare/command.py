@@ -1,32 +1,23 @@
-"""The arguments of ``skreg compare``, and the order in which things happen."""
+"""The arguments of ``skreg compare``."""
 
-import math
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeElapsedColumn,
-)
 
 from skreg import __version__
 
-from .candidates import build_candidates
-from .crossvalidation import check_scoring, cross_validate, fit_best
+from .crossvalidation import Settings, check_scoring
 from .errors import InputError
-from .files import make_folder, write_files
-from .findings import Comparison, sentences
+from .files import make_folder
 from .problem import load_problem
-from .report import effects_table, problem_line, results_table
+from .run import run
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, rich_markup_mode="markdown"
+)
 
 
 class Task(StrEnum):
@@ -41,6 +32,12 @@ def _show_version(asked: bool):
     if asked:
         typer.echo(f"skreg {__version__}")
         raise typer.Exit
+
+
+def _check_n_jobs(n_jobs: int):
+    if n_jobs == 0:
+        raise typer.BadParameter("0 processes do no work; use 1 or more, or -1.")
+    return n_jobs
 
 
 @app.callback()
@@ -60,9 +57,9 @@ def compare(
     data: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[DATA.csv|.parquet]",
+            metavar="DATA",
             show_default=False,
-            help="The table. Without it: diabetes, which scikit-learn bundles.",
+            help="A .csv or .parquet file. Without it: scikit-learn's diabetes data.",
         ),
     ] = None,
     target: Annotated[
@@ -85,7 +82,10 @@ def compare(
     ] = None,
     cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
     n_jobs: Annotated[
-        int, typer.Option(help="Number of processes; -1: one per processor.")
+        int,
+        typer.Option(
+            callback=_check_n_jobs, help="Number of processes; -1: one per processor."
+        ),
     ] = -1,
     seed: Annotated[
         int,
@@ -98,7 +98,7 @@ def compare(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="After it no further fold is started. What is then left out is said.",
+            help="After it no further fold is started. What that leaves out is said.",
         ),
     ] = None,
     output: Annotated[
@@ -115,35 +115,13 @@ def compare(
     gradient boosting, scikit-learn's network and a dummy. What can be tuned is tuned
     inside each fold; all share the same imputing, scaling and encoding.
     """
-    deadline = math.inf if time_limit is None else time.time() + time_limit
-    console = Console(highlight=False, markup=False)
     try:
-        if n_jobs == 0:
-            raise InputError("--n-jobs 0 leaves nobody to work. Use 1 or more, or -1.")
         problem = load_problem(data, target, task, cv)
         scoring = check_scoring(problem, scoring)
         make_folder(output)
     except InputError as error:
         Console(stderr=True, highlight=False, markup=False).print(f"Error: {error}")
         raise typer.Exit(2) from error
-
-    candidates = build_candidates(problem, scoring, seed)
-    console.print(problem_line(problem, scoring, cv))
-    _print_lines(console, problem.notes)
-    with _progress(console) as progress:
-        bar = progress.add_task("", total=cv * sum(c.models for c in candidates))
-        folds = []
-        for fold in cross_validate(
-            problem,
-            candidates,
-            scoring,
-            folds=cv,
-            n_jobs=n_jobs,
-            seed=seed,
-            deadline=deadline,
-        ):
-            folds.append(fold)
-            progress.update(bar, advance=fold.models, description=fold.candidate)
-    comparison = Comparison.of(problem, scoring, folds)
-    best = next(c for c in candidates if c.name == comparison.ranked[0].name)
-    fit_best(best, problem, n_jobs)
+    settings = Settings(scoring, cv, seed, n_jobs, time_limit)
+    if not run(problem, settings, output):
+        raise typer.Exit(1)

@@ -1,5 +1,6 @@
 """Nested cross-validation of the candidates, in parallel and within a time limit."""
 
+import math
 import time
 import warnings
 from collections import Counter
@@ -11,12 +12,34 @@ from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
+from sklearn.pipeline import Pipeline
 
 from .candidates import TUNED
 from .errors import InputError
 from .tables import suggest
 
 OUT_OF_TIME = "the time limit was reached"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides a comparison besides the problem.
+
+    Attributes
+    ----------
+    scoring : str
+    folds : int
+    seed : int
+    n_jobs : int
+    time_limit : float or None
+        Seconds after which no fold is started.
+    """
+
+    scoring: str
+    folds: int
+    seed: int
+    n_jobs: int
+    time_limit: float | None
 
 
 @dataclass(frozen=True)
@@ -54,32 +77,30 @@ class Fold:
     failure: str = ""
 
 
-def cross_validate(problem, candidates, scoring, *, folds, n_jobs, seed, deadline):
+def cross_validate(problem, candidates, settings):
     """Yield each candidate's result on each fold as it arrives.
 
-    One job is one candidate on one fold; nothing inside a job runs in parallel.
+    One job is one candidate on one fold; joblib sees to it that the jobs share the
+    processors. The folds have all candidates' jobs wait in the candidates' order.
 
     Parameters
     ----------
     problem : Problem
     candidates : list of Candidate
-    scoring : str
-    folds : int
-    n_jobs : int
-    seed : int
-    deadline : float
-        Time, as `time.time` counts it, after which no job is started.
+    settings : Settings
 
     Yields
     ------
     Fold
     """
+    limit = math.inf if settings.time_limit is None else settings.time_limit
+    deadline = time.time() + limit
     splitter = StratifiedKFold if problem.is_classification else KFold
-    split = splitter(folds, shuffle=True, random_state=seed)
+    split = splitter(settings.folds, shuffle=True, random_state=settings.seed)
     parts = list(split.split(problem.X, problem.y))
     run = joblib.delayed(_run_fold)
-    yield from joblib.Parallel(n_jobs, return_as="generator_unordered")(
-        run(candidate, problem, scoring, number, train, test, deadline)
+    yield from joblib.Parallel(settings.n_jobs, return_as="generator_unordered")(
+        run(candidate, problem, settings.scoring, number, train, test, deadline)
         for candidate in candidates
         for number, (train, test) in enumerate(parts)
     )
@@ -87,7 +108,7 @@ def cross_validate(problem, candidates, scoring, *, folds, n_jobs, seed, deadlin
 
 def _run_fold(candidate, problem, scoring, number, train, test, deadline):
     """Fit and score one candidate on one fold, whatever happens."""
-    if time.time() > deadline:
+    if time.time() >= deadline:
         return Fold(candidate.name, number, failure=OUT_OF_TIME)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -142,6 +163,30 @@ def _best_of_each(search, X, y):
             yield name, search.best_estimator_
         elif setting:
             yield name, clone(search.estimator).set_params(**setting).fit(X, y)
+
+
+def fit_finally(candidate, problem, settings):
+    """Fit a candidate on all rows.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    problem : Problem
+    settings : Settings
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        With the model that tuning chose in the place of the search.
+    """
+    pipeline = clone(candidate.pipeline)
+    if isinstance(pipeline["model"], GridSearchCV):
+        pipeline.set_params(model__n_jobs=settings.n_jobs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what there is to say was said for the folds
+        pipeline.fit(problem.X, problem.y)
+    model = getattr(pipeline["model"], "best_estimator_", pipeline["model"])
+    return Pipeline([*pipeline.steps[:-1], ("model", model)])
 
 
 def name_of(setting):

@@ -2,6 +2,7 @@
 
 import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 
 import joblib
@@ -29,7 +30,7 @@ def make_folder(folder):
         ) from error
 
 
-def write_files(folder, comparison, pipeline, options):
+def write_files(folder, comparison, pipeline, settings):
     """Write the table, the record, the picture and the pipeline.
 
     Parameters
@@ -38,8 +39,7 @@ def write_files(folder, comparison, pipeline, options):
     comparison : Comparison
     pipeline : sklearn.pipeline.Pipeline
         The best one, fitted.
-    options : dict
-        What the comparison was run with.
+    settings : Settings
 
     Returns
     -------
@@ -47,7 +47,7 @@ def write_files(folder, comparison, pipeline, options):
         What each file written is, by its name.
     """
     results_frame(comparison).to_csv(folder / "results.csv", index=False)
-    text = json.dumps(record(comparison, options), indent=2, ensure_ascii=False)
+    text = json.dumps(record(comparison, settings), indent=2, ensure_ascii=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     draw(comparison).savefig(folder / "comparison.png")
     joblib.dump(pipeline, folder / "best_pipeline.joblib")
@@ -86,13 +86,13 @@ def results_frame(comparison):
     )
 
 
-def record(comparison, options):
+def record(comparison, settings):
     """Return everything that was found, as values that JSON knows.
 
     Parameters
     ----------
     comparison : Comparison
-    options : dict
+    settings : Settings
 
     Returns
     -------
@@ -105,8 +105,7 @@ def record(comparison, options):
         "target": problem.target,
         "task": problem.task,
         "notes": problem.notes,
-        "scoring": comparison.scoring,
-        "options": options,
+        "settings": asdict(settings),
         "results": [
             {
                 "model": result.name,

@@ -66,7 +66,9 @@ class Result:
         if failures:
             done = len(self.folds) - len(failures)
             return f"{failures[0]} ({done} of {len(self.folds)} folds were done)"
-        return "" if np.isfinite(self.scores.values).all() else "its score is not finite"
+        return (
+            "" if np.isfinite(self.scores.values).all() else "its score is not finite"
+        )
 
     @property
     def choice(self):
@@ -195,7 +197,7 @@ def _on_regularizers(comparison):
     if not effects:
         yield (
             "Which regularizer helped cannot be said: that needs both "
-            f"“{UNREGULARIZED}” and “{TUNED}”."
+            f"the rows {UNREGULARIZED!r} and {TUNED!r}."
         )
         return
     show, scoring = comparison.show, comparison.scoring
@@ -205,7 +207,7 @@ def _on_regularizers(comparison):
         after = f"{plain.mean + best.mean:,.{comparison.decimals}f}"
         yield (
             f"{best.name} helped most: {scoring} {show(best, '+')} over the folds "
-            f"against the same network without a regularizer ({before} → {after})."
+            f"against the same network without a regularizer, from {before} to {after}."
         )
     else:
         yield (
@@ -245,14 +247,17 @@ def _on_winner(comparison):
 
 
 def _on_left_out(comparison):
+    by_failure = {}
     for result in comparison.left_out:
-        yield f"{result.name} is left out: {result.failure}."
+        by_failure.setdefault(result.failure, []).append(result.name)
+    for failure, names in by_failure.items():
+        yield f"Left out: {'; '.join(names)}. Why: {failure}."
 
 
 def _on_warnings(comparison):
     if comparison.warnings:
         listing = "; ".join(
-            f"{name}: {count} × {category}"
+            f"{name}: {count} {category}"
             for (name, category), count in comparison.warnings.items()
         )
         yield f"Warnings while fitting: {listing}."

@@ -1,14 +1,14 @@
-"""The comparison as a picture."""
+"""The comparison as a plot."""
 
 from matplotlib.figure import Figure
 
-from .candidates import TUNED
+from .candidates import DUMMY, TUNED
 
-PLAIN, MARKED, FAINT = "#5b6770", "#c8501e", "#b9c0c5"
+PLAIN, MARKED, FAINT, GRID = "#5b6770", "#c8501e", "#b9c0c5", "#e6e9eb"
 
 
 def draw(comparison):
-    """Draw the candidates' scores and, if known, the regularizers' effects.
+    """Draw the candidates' scores and, where known, the regularizers' effects.
 
     Parameters
     ----------
@@ -19,34 +19,49 @@ def draw(comparison):
     matplotlib.figure.Figure
     """
     effects = comparison.effects
-    rows = max(len(comparison.ranked), len(effects))
-    figure = Figure(figsize=(11 if effects else 6, 1.6 + 0.42 * rows), dpi=150)
+    scores = [result.scores for result in comparison.ranked if result.name != DUMMY]
+    rows = max(len(scores), len(effects))
+    figure = Figure(
+        figsize=(11 if effects else 6, 1.5 + 0.4 * rows), dpi=150, layout="constrained"
+    )
     panels = figure.subplots(1, 2 if effects else 1, squeeze=False)[0]
-    scores = [result.scores for result in comparison.ranked]
-    _draw_samples(panels[0], scores, {TUNED})
-    panels[0].set_title("Candidates")
-    panels[0].set_xlabel(f"{comparison.scoring} (higher is better)")
+    _draw_samples(panels[0], scores, marked={TUNED})
+    panels[0].set_title("Candidates", loc="left")
+    panels[0].set_xlabel(_score_label(comparison))
     if effects:
-        _draw_samples(panels[1], effects, {e.name for e in effects if e.is_clear})
-        panels[1].axvline(0, color=PLAIN, linewidth=1, zorder=0)
-        panels[1].set_title("Regularizers against the network without one")
+        helped = {effect.name for effect in effects if effect.verdict == "helped"}
+        panels[1].axvline(0, color=PLAIN, linewidth=1, zorder=1)
+        _draw_samples(panels[1], effects, marked=helped)
+        panels[1].set_title("Each regularizer against none", loc="left")
         panels[1].set_xlabel(f"change in {comparison.scoring}, fold by fold")
-    figure.suptitle(f"{comparison.problem.name}: {comparison.problem.task}")
-    figure.set_layout_engine("constrained")
+    figure.suptitle(
+        f"{comparison.problem.name}: {comparison.problem.task} of "
+        f"{comparison.problem.target}",
+        fontweight="bold",
+    )
     return figure
 
 
+def _score_label(comparison):
+    """Tell the dummy's score in words: its place would squeeze all others."""
+    dummy = comparison[DUMMY]
+    level = f"; dummy: {dummy.scores.mean:.3g}" if dummy else ""
+    return f"{comparison.scoring} (higher is better{level})"
+
+
 def _draw_samples(axes, samples, marked):
-    """Draw one row per sample, best on top: every fold, the mean, the spread."""
+    """Draw a row per sample, the first on top: its folds, mean and spread."""
     for row, sample in enumerate(samples):
         color = MARKED if sample.name in marked else PLAIN
-        axes.scatter(sample.values, [row] * len(sample.values), color=FAINT, s=14)
+        axes.scatter(
+            sample.values, [row] * len(sample.values), color=FAINT, s=16, zorder=2
+        )
         axes.errorbar(
             sample.mean, row, xerr=sample.spread, fmt="o", color=color, capsize=3
         )
     axes.set_yticks(range(len(samples)), [sample.name for sample in samples])
     axes.invert_yaxis()
-    axes.grid(axis="x", color="#e6e9eb")
+    axes.grid(axis="x", color=GRID)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -178,7 +178,7 @@ def _drop_missing_target(table, target, notes):
     if types.is_float_dtype(table[target]):
         missing |= np.isinf(table[target])
     if missing.any():
-        notes.append(f"{missing.sum():,} rows without {target} are left out.")
+        notes.append(f"Rows left out for want of {target}: {missing.sum():,}.")
     return table[~missing]
 
 
@@ -201,8 +201,8 @@ def _drop_rare_classes(table, target, folds, notes):
     rare = table.loc[rows < least, target]
     if not rare.empty:
         notes.append(
-            f"{len(rare):,} rows of classes with fewer than {least} rows are left out: "
-            f"{_listing(rare.unique())}."
+            f"Classes with fewer than {least} rows are left out: "
+            f"{_listing(rare.unique())} (rows lost: {len(rare):,})."
         )
     table = table[rows >= least]
     if table[target].nunique() < 2:
@@ -245,7 +245,9 @@ def _note_columns(X, columns, notes):
             "constant."
         )
     if columns.useless:
-        notes.append(f"Empty or constant columns left out: {_listing(columns.useless)}")
+        notes.append(
+            f"Empty or constant columns left out: {_listing(columns.useless)}."
+        )
     scattered = [name for name in columns.texts if X[name].nunique() > len(X) / 2]
     if scattered:
         notes.append(

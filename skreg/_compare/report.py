@@ -1,8 +1,8 @@
 """The tables on the screen."""
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from .candidates import TUNED
 
@@ -18,18 +18,23 @@ def results_table(comparison):
     -------
     rich.table.Table
     """
-    table = Table(title="Candidates, best first")
-    table.add_column("model")
-    table.add_column(f"{comparison.scoring}, mean ± spread", justify="right")
-    table.add_column("fit + tuning", justify="right")
-    table.add_column("zero weights", justify="right")
-    table.add_column("chosen by inner folds")
+    table = Table(
+        title="Candidates, best first",
+        caption="Mean ± standard deviation over the folds. The time includes tuning. "
+        "Zeros: share of the weights that are exactly zero.",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("model", no_wrap=True)
+    table.add_column(comparison.scoring, justify="right", no_wrap=True)
+    table.add_column("fit time", justify="right", no_wrap=True)
+    table.add_column("zeros", justify="right", no_wrap=True)
+    table.add_column("chosen by the inner folds")
     for result in comparison.ranked:
         table.add_row(
             result.name,
             comparison.show(result.scores),
             f"{result.seconds:.2f} s",
-            "–" if np.isnan(result.zeros) else f"{result.zeros:.0%}",
+            "-" if np.isnan(result.zeros) else f"{result.zeros:.0%}",
             result.choice,
             style="bold" if result.name == TUNED else None,
         )
@@ -47,31 +52,27 @@ def effects_table(comparison):
     -------
     rich.table.Table
     """
-    table = Table(title="Each regularizer against the same network without one")
+    table = Table(title="Each regularizer against none", box=SIMPLE_HEAD)
     table.add_column("regularizer")
     table.add_column(f"change in {comparison.scoring}", justify="right")
     table.add_column("verdict")
     for effect in comparison.effects:
-        style = "green" if effect.verdict == "helped" else None
         table.add_row(
             effect.name,
             comparison.show(effect, "+"),
-            Text(effect.verdict, style=style or ""),
+            effect.verdict,
+            style="green" if effect.verdict == "helped" else None,
         )
     return table
 
 
-def problem_line(problem, scoring, folds):
+def problem_line(problem, settings):
     """Say in a line what is compared on what."""
     columns = problem.columns
-    kinds = {
-        "number": len(columns.numbers),
-        "text": len(columns.texts),
-        "date": len(columns.dates),
-    }
-    parts = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    kinds = {"number": columns.numbers, "text": columns.texts, "date": columns.dates}
+    counts = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names)
     return (
-        f"{problem.name}: {len(problem.y):,} rows, columns: {parts}; "
-        f"{problem.task} of {problem.target}, scored by {scoring} (higher is better) "
-        f"on {folds} folds."
+        f"{problem.name}: {len(problem.y):,} rows, columns: {counts}; "
+        f"{problem.task} of {problem.target}, scored by {settings.scoring} "
+        f"(higher is better) on {settings.folds} folds."
     )

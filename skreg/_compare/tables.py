@@ -29,7 +29,10 @@ def read_table(path):
         )
     if not path.is_file():
         names = [other.name for other in path.parent.glob("*")]
-        raise InputError(f"There is no file {path}.{suggest(path.name, names)}")
+        raise InputError(
+            f"There is no file {path}.{suggest(path.name, names)} Correct the path, or "
+            "leave it out to compare on scikit-learn's diabetes data."
+        )
     try:
         table = read(path)
     except (ValueError, OSError) as error:
