@@ -4,9 +4,16 @@ Nothing here is used by a fit: the same inline functions are compiled into _engi
 """
 
 cimport numpy as cnp
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint32_t
 
-from skreg._kernels cimport activations, losses, matmul, optimizers, philox, vecmath
+# Not `from skreg._kernels cimport activations`: Cython leaves such a file out of what
+# it tells the build to watch.
+cimport skreg._kernels.activations as activations
+cimport skreg._kernels.losses as losses
+cimport skreg._kernels.matmul as matmul
+cimport skreg._kernels.optimizers as optimizers
+cimport skreg._kernels.philox as philox
+cimport skreg._kernels.vecmath as vecmath
 from skreg._kernels.dropout cimport Noise, apply_dropout
 from skreg._kernels.types cimport real
 
