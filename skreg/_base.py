@@ -78,11 +78,19 @@ class TrainingData:
     weights: np.ndarray | None
 
 
-def is_stochastic(estimator):
-    """Whether partial_fit is there."""
+def trains_epoch_by_epoch(estimator):
+    """Whether partial_fit is there: nothing needs to know when training ends."""
+    name = None
     if estimator.solver not in STOCHASTIC_SOLVERS:
+        name, remedy = "solver", "'adam' or 'sgd'"
+    elif estimator.early_stopping:
+        name, remedy = "early_stopping", "False"
+    elif SCHEDULES[estimator.learning_rate].has_end:
+        name, remedy = "learning_rate", "'constant', 'invscaling' or 'adaptive'"
+    if name is not None:
         raise AttributeError(
-            f"partial_fit needs solver='adam' or 'sgd', got {estimator.solver!r}."
+            f"partial_fit does not support {name}={getattr(estimator, name)!r}, which "
+            f"needs to know when training ends. Set {name}={remedy}."
         )
     return True
 
@@ -233,7 +241,6 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         """One epoch, going on from where the last call ended."""
         with self._unchanged_on_error():
             settings = self._settings()
-            self._check_partial_fit()
             goes_on = hasattr(self, "_state")
             training = self._prepare(
                 X,
@@ -450,20 +457,6 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             raise ValueError(
                 "X_val and y_val were passed to fit, but early_stopping=False would "
                 "leave them unused. Set early_stopping=True."
-            )
-
-    def _check_partial_fit(self):
-        """Refuse what needs to know when training ends."""
-        if self.early_stopping:
-            raise ValueError(
-                "partial_fit does not support early_stopping=True: it cannot tell "
-                "which calls belong to one training. Set early_stopping=False."
-            )
-        if SCHEDULES[self.learning_rate].has_end:
-            raise ValueError(
-                f"partial_fit does not support learning_rate={self.learning_rate!r}: "
-                "the schedule needs to know the last epoch. Use 'constant', "
-                "'invscaling' or 'adaptive'."
             )
 
     def _new_schedule(self):

@@ -1,14 +1,14 @@
 """RegularizedMLPClassifier."""
 
 import numpy as np
-from scipy.special import log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skreg._base import BaseRegularizedMLP, is_stochastic
+from skreg._base import BaseRegularizedMLP, trains_epoch_by_epoch
 from skreg._callbacks import with_callbacks
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._validation import refuse_bad_weights
@@ -262,7 +262,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @available_if(is_stochastic)
+    @available_if(trains_epoch_by_epoch)
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -288,8 +288,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ------
         ValueError
             If ``classes`` is missing in the first call or y has a class that is not
-            among them, and with parameters that need to know when training ends.
+            among them.
+        AttributeError
+            With parameters that need to know when training ends: ``solver="lbfgs"``,
+            ``early_stopping=True``, and the schedules "cosine" and "one_cycle".
         """
+        if classes is None and not hasattr(self, "_state"):
+            raise ValueError(
+                "classes must be passed on the first call to partial_fit: all labels "
+                "that any call will bring, for example classes=[0, 1]."
+            )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
     def predict(self, X):
@@ -308,7 +316,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         raw = self._network_outputs(X, raw=True)
         if self._multilabel:
             return (raw > 0).astype(int)
-        codes = raw[:, 0] > 0 if raw.shape[1] == 1 else raw.argmax(axis=1)
+        codes = raw[:, 0] > 0 if self._is_binary else raw.argmax(axis=1)
         return self.classes_[codes.astype(np.intp)]
 
     def predict_proba(self, X):
@@ -325,10 +333,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             In the order of ``classes_``; rows sum to 1, but for multilabel targets,
             where each is the probability of its label.
         """
-        outputs = self._network_outputs(X)
-        if self._multilabel or outputs.shape[1] > 1:
+        outputs = self._network_outputs(X, raw=self._is_binary)
+        if not self._is_binary:
             return outputs
-        return np.hstack([1 - outputs, outputs])
+        # both from the raw output: 1 - p would round small probabilities to 0
+        return expit(np.hstack([-outputs, outputs]))
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities, without taking log(0).
@@ -344,11 +353,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             As `predict_proba`.
         """
         raw = self._network_outputs(X, raw=True)
-        if self._multilabel:
-            return log_expit(raw)
-        if raw.shape[1] == 1:
-            return np.hstack([log_expit(-raw), log_expit(raw)])
-        return log_softmax(raw, axis=1)
+        if self._is_binary:
+            return log_expit(np.hstack([-raw, raw]))
+        return log_expit(raw) if self._multilabel else log_softmax(raw, axis=1)
 
     # ---------------------------------------------------------------------- targets
 
@@ -413,6 +420,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
                 "classes of the first call. Pass all classes to the first call of "
                 "partial_fit, or call fit with warm_start=False."
             )
+
+    @property
+    def _is_binary(self):
+        """Two classes, told apart by one output."""
+        check_is_fitted(self)
+        return not self._multilabel and len(self.classes_) == 2
 
     def _loss(self):
         if self._multilabel or len(self.classes_) == 2:

@@ -7,7 +7,7 @@ from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from skreg._base import POSITIVE, BaseRegularizedMLP, is_stochastic
+from skreg._base import POSITIVE, BaseRegularizedMLP, trains_epoch_by_epoch
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._validation import TargetScale
@@ -287,7 +287,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.max_fun = max_fun
         self.dtype = dtype
 
-    @available_if(is_stochastic)
+    @available_if(trains_epoch_by_epoch)
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -311,8 +311,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
         Raises
         ------
-        ValueError
-            With parameters that need to know when training ends.
+        AttributeError
+            With parameters that need to know when training ends: ``solver="lbfgs"``,
+            ``early_stopping=True``, and the schedules "cosine" and "one_cycle".
         """
         return self._partial_fit(X, y, sample_weight)
 
@@ -329,7 +330,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
             The prediction, in the unit of the y that was given to `fit`.
         """
-        y = self._target_scale.invert(self._network_outputs(X))
+        outputs = self._network_outputs(X)
+        y = self._target_scale.invert(outputs)
         return y.ravel() if self._one_dimensional else y
 
     # ---------------------------------------------------------------------- targets

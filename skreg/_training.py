@@ -351,8 +351,8 @@ class LBFGSTraining:
                     "maxiter": max_iter,
                     "maxfun": self.max_fun,
                     "gtol": self.tol,
-                    # stop by the gradient alone, unless nothing is left but rounding
-                    "ftol": 64 * np.finfo(network.dtype).eps,
+                    # near the optimum F - F* goes with the gradient squared
+                    "ftol": max(self.tol**2, 64 * np.finfo(network.dtype).eps),
                     "maxls": 50,
                 },
             )

@@ -1,5 +1,6 @@
 """What fit is given, checked and brought into the form that the kernels read."""
 
+import warnings
 from dataclasses import dataclass
 from numbers import Real
 
@@ -108,7 +109,12 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     Raises
     ------
     ValueError
-        If one of the parts is too small.
+        If no row is left for training.
+
+    Warns
+    -----
+    UserWarning
+        If there are too few rows to keep the shares of the classes in both parts.
     """
     rows = np.arange(n) if rows is None else rows
     advice = (
@@ -116,23 +122,22 @@ def split_rows(rows, n, *, fraction, random_state, labels):
         "early_stopping=False."
     )
     n_val = int(np.ceil(fraction * len(rows)))
-    if n_val < 1 or n_val >= len(rows):
+    if n_val >= len(rows):
         raise ValueError(
-            f"validation_fraction={fraction} of {len(rows)} rows leaves {n_val} for "
-            f"validation and {len(rows) - n_val} for training; both need at least one. "
-            f"{advice}"
+            f"validation_fraction={fraction} leaves no row for training, with "
+            f"n_samples={len(rows)}. {advice}"
         )
     stratify = None
     if labels is not None:
-        stratify = labels[rows]
-        classes, counts = np.unique(stratify, return_counts=True)
-        if n_val < len(classes) or len(rows) - n_val < len(classes) or counts.min() < 2:
-            raise ValueError(
-                f"The validation split keeps the shares of the classes, so each of "
-                f"the {len(classes)} classes needs 2 rows or more and each part "
-                f"{len(classes)} rows or more; the smallest class has "
-                f"{counts.min()} and validation_fraction={fraction} gives {n_val} rows "
-                f"for validation. {advice}"
+        classes, counts = np.unique(labels[rows], return_counts=True)
+        if min(n_val, len(rows) - n_val) >= len(classes) and counts.min() >= 2:
+            stratify = labels[rows]
+        else:
+            warnings.warn(
+                f"The validation split does not keep the shares of the "
+                f"{len(classes)} classes: {n_val} of {len(rows)} rows are for "
+                f"validation, and the smallest class has {counts.min()}. {advice}",
+                UserWarning,
             )
     train, val = train_test_split(
         rows, test_size=n_val, random_state=random_state, stratify=stratify
