@@ -1,7 +1,7 @@
 """What the two estimators share: parameters, fit, partial_fit.
 
-The way of a fit: check the parameters together (`_settings`), read the data and make
-the network (`_prepare`), split off the validation part (`_split`), then train
+The way of a fit: check the parameters together (`read_settings`), read the data and
+make the network (`_prepare`), split off the validation part (`_split`), then train
 (`_train`, with the loops of ``_training.py``) and set the fitted attributes
 (`_publish`). Nothing is changed on the estimator before all checks have passed.
 """
@@ -10,20 +10,18 @@ import copy
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Integral, Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skreg._activations import ACTIVATIONS
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._network import Network, as_csr_for_kernels
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
+from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._schedules import SCHEDULES
 from skreg._training import (
     History,
@@ -35,26 +33,9 @@ from skreg._training import (
 from skreg._validation import (
     check_weights,
     kernel_weights,
-    per_layer,
     split_rows,
     used_rows,
 )
-
-NON_NEGATIVE = Interval(Real, 0, None, closed="left")
-POSITIVE = Interval(Real, 0, None, closed="neither")
-RATE = Interval(Real, 0, 1, closed="left")
-COUNT = Interval(Integral, 1, None, closed="left")
-
-
-@dataclass
-class Settings:
-    """The parameters that only make sense together, checked: one entry per layer."""
-
-    hidden_layer_sizes: list
-    activations: list
-    l1: list
-    l2: list
-    dropout: list
 
 
 @dataclass
@@ -78,66 +59,10 @@ class TrainingData:
     weights: np.ndarray | None
 
 
-def trains_epoch_by_epoch(estimator):
-    """Whether partial_fit is there: nothing needs to know when training ends."""
-    name = None
-    if estimator.solver not in STOCHASTIC_SOLVERS:
-        name, remedy = "solver", "'adam' or 'sgd'"
-    elif estimator.early_stopping:
-        name, remedy = "early_stopping", "False"
-    elif SCHEDULES[estimator.learning_rate].has_end:
-        name, remedy = "learning_rate", "'constant', 'invscaling' or 'adaptive'"
-    if name is not None:
-        raise AttributeError(
-            f"partial_fit does not support {name}={getattr(estimator, name)!r}, which "
-            f"needs to know when training ends. Set {name}={remedy}."
-        )
-    return True
-
-
 class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
     """Parameters, fit and partial_fit of the two estimators."""
 
-    _doc_link_module = "skreg"
-    _doc_link_template = (
-        "https://skreg.readthedocs.io/en/stable/generated/"
-        "{estimator_module}.{estimator_name}.html"
-    )
-
-    _parameter_constraints: dict = {
-        "hidden_layer_sizes": ["array-like", COUNT],
-        "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
-        "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
-        "l1": [NON_NEGATIVE, "array-like"],
-        "l2": [NON_NEGATIVE, "array-like"],
-        "weight_decay": [NON_NEGATIVE],
-        "dropout": [RATE, "array-like"],
-        "input_dropout": [RATE],
-        "batch_size": [StrOptions({"auto"}), COUNT],
-        "learning_rate": [StrOptions(set(SCHEDULES))],
-        "learning_rate_init": [POSITIVE],
-        "power_t": [NON_NEGATIVE],
-        "max_iter": [COUNT],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [NON_NEGATIVE],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [RATE],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
-        "beta_1": [RATE],
-        "beta_2": [RATE],
-        "epsilon": [POSITIVE],
-        "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
-        "max_fun": [COUNT],
-        "dtype": [
-            StrOptions({"float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
-        ],
-    }
+    _parameter_constraints: dict = CONSTRAINTS
 
     # ------------------------------------------------------------------ what differs
 
@@ -218,8 +143,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             If training ends at ``max_iter``, or diverges and is stopped.
         """
         with self._unchanged_on_error():
-            settings = self._settings()
-            self._check_validation_given(X_val, y_val, sample_weight_val)
+            settings = read_settings(self)
+            check_validation_given(self, X_val, y_val, sample_weight_val)
             goes_on = self.warm_start and hasattr(self, "_state")
             training = self._prepare(X, y, sample_weight, settings, goes_on)
             rows = used_rows(training.weights)
@@ -240,7 +165,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
         with self._unchanged_on_error():
-            settings = self._settings()
+            settings = read_settings(self)
             goes_on = hasattr(self, "_state")
             training = self._prepare(
                 X,
@@ -361,103 +286,6 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
-
-    # -------------------------------------------------------------------- parameters
-
-    def _settings(self):
-        """Check the parameters that depend on each other.
-
-        Raises
-        ------
-        ValueError
-            Names the parameter, the rule, the value and the remedy.
-        """
-        hidden = self.hidden_layer_sizes
-        hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
-        for size in hidden:
-            if not isinstance(size, Integral) or size < 1:
-                raise ValueError(
-                    "hidden_layer_sizes must be whole numbers >= 1, or () for no "
-                    f"hidden layer; got {self.hidden_layer_sizes!r}."
-                )
-        n = len(hidden)
-
-        def strengths(name):
-            return per_layer(
-                getattr(self, name),
-                n + 1,
-                name,
-                "weight matrix",
-                valid=lambda v: 0 <= v < np.inf,
-                rule="a finite number >= 0",
-            )
-
-        settings = Settings(
-            hidden_layer_sizes=[int(size) for size in hidden],
-            activations=per_layer(
-                self.activation,
-                n,
-                "activation",
-                "hidden layer",
-                kind=str,
-                valid=ACTIVATIONS.__contains__,
-                rule=f"one of {sorted(ACTIVATIONS)}",
-            ),
-            l1=strengths("l1"),
-            l2=strengths("l2"),
-            dropout=per_layer(
-                self.dropout,
-                n,
-                "dropout",
-                "hidden layer",
-                valid=lambda v: 0 <= v < 1,
-                rule="a number in [0, 1)",
-            ),
-        )
-        if self.solver == "lbfgs":
-            self._check_lbfgs(settings)
-        return settings
-
-    def _check_lbfgs(self, settings):
-        """Refuse what a deterministic full-batch solver cannot do."""
-        stochastic = "Use solver='adam' or 'sgd'"
-        if any(settings.dropout) or self.input_dropout:
-            name = "dropout" if any(settings.dropout) else "input_dropout"
-            raise ValueError(
-                f"solver='lbfgs' does not support {name}={getattr(self, name)!r}: it "
-                "minimises an objective without randomness. "
-                f"{stochastic}, or set {name}=0."
-            )
-        if self.weight_decay:
-            raise ValueError(
-                f"solver='lbfgs' does not support weight_decay={self.weight_decay!r}, "
-                f"which belongs to a step and not to the objective. {stochastic}, or "
-                "use l2."
-            )
-        if self.early_stopping:
-            raise ValueError(
-                "solver='lbfgs' does not support early_stopping=True: its iterations "
-                f"are not epochs. {stochastic}, or set early_stopping=False and search "
-                "over l2 or l1."
-            )
-
-    def _check_validation_given(self, X_val, y_val, sample_weight_val):
-        """X_val and y_val come together, and with early stopping."""
-        if (X_val is None) != (y_val is None):
-            missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
-            raise ValueError(
-                f"{given} was passed to fit without {missing}. Pass both or neither."
-            )
-        if X_val is None and sample_weight_val is not None:
-            raise ValueError(
-                "sample_weight_val was passed to fit without X_val and y_val. Pass "
-                "all three, or sample_weight alone."
-            )
-        if X_val is not None and not self.early_stopping:
-            raise ValueError(
-                "X_val and y_val were passed to fit, but early_stopping=False would "
-                "leave them unused. Set early_stopping=True."
-            )
 
     def _new_schedule(self):
         return SCHEDULES[self.learning_rate](

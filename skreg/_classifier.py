@@ -8,9 +8,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from skreg._base import BaseRegularizedMLP, trains_epoch_by_epoch
+from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
+from skreg._parameters import CONSTRAINTS, trains_epoch_by_epoch
 from skreg._validation import refuse_bad_weights
 
 
@@ -188,7 +189,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     """
 
     _parameter_constraints: dict = {
-        **BaseRegularizedMLP._parameter_constraints,
+        **CONSTRAINTS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 

@@ -7,9 +7,10 @@ from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from skreg._base import POSITIVE, BaseRegularizedMLP, trains_epoch_by_epoch
+from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
+from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
 from skreg._validation import TargetScale
 
 
@@ -209,7 +210,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     """
 
     _parameter_constraints: dict = {
-        **BaseRegularizedMLP._parameter_constraints,
+        **CONSTRAINTS,
         "loss": [StrOptions(set(REGRESSION_LOSSES))],
         "quantile": [Interval(Real, 0, 1, closed="neither")],
         "huber_delta": [POSITIVE],

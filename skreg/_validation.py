@@ -2,49 +2,10 @@
 
 import warnings
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import _check_sample_weight
-
-
-def per_layer(value, n, name, what, *, kind=Real, valid=None, rule=""):
-    """One value for all layers, or a sequence with one per layer, as a list.
-
-    Parameters
-    ----------
-    value : scalar or sequence
-    n : int
-        Number of layers that the parameter has values for.
-    name : str
-        The parameter, for the error.
-    what : str
-        What there are n of, for the error: "hidden layer", "weight matrix".
-    kind : type
-        Of one value.
-    valid : callable or None
-        Whether one value is in range.
-    rule : str
-        The range in words.
-
-    Raises
-    ------
-    ValueError
-        If the length does not fit or a value breaks the rule.
-    """
-    values = [value] * n if isinstance(value, kind) else list(value)
-    if len(values) != n:
-        raise ValueError(
-            f"{name} must be one value or a sequence with one per {what}, here {n}; "
-            f"got {value!r} with {len(values)}."
-        )
-    for v in values:
-        if not isinstance(v, kind) or (valid is not None and not valid(v)):
-            raise ValueError(
-                f"Each value of {name} must be {rule}; got {v!r} in {value!r}."
-            )
-    return values
 
 
 def check_weights(sample_weight, X, name="sample_weight"):

@@ -1,0 +1,217 @@
+"""The parameters of the estimators: their ranges, and which exclude each other."""
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.metrics import get_scorer_names
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+
+from skreg._activations import ACTIVATIONS
+from skreg._optimizers import STOCHASTIC_SOLVERS
+from skreg._schedules import SCHEDULES
+
+NON_NEGATIVE = Interval(Real, 0, None, closed="left")
+POSITIVE = Interval(Real, 0, None, closed="neither")
+RATE = Interval(Real, 0, 1, closed="left")
+COUNT = Interval(Integral, 1, None, closed="left")
+
+# What both estimators take; each adds its own.
+CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", COUNT],
+    "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
+    "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
+    "l1": [NON_NEGATIVE, "array-like"],
+    "l2": [NON_NEGATIVE, "array-like"],
+    "weight_decay": [NON_NEGATIVE],
+    "dropout": [RATE, "array-like"],
+    "input_dropout": [RATE],
+    "batch_size": [StrOptions({"auto"}), COUNT],
+    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate_init": [POSITIVE],
+    "power_t": [NON_NEGATIVE],
+    "max_iter": [COUNT],
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": [NON_NEGATIVE],
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [RATE],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable],
+    "beta_1": [RATE],
+    "beta_2": [RATE],
+    "epsilon": [POSITIVE],
+    "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
+    "max_fun": [COUNT],
+    "dtype": [
+        StrOptions({"float32", "float64"}),
+        Options(type, {np.float32, np.float64}),
+    ],
+}
+
+
+@dataclass
+class Settings:
+    """The parameters that only make sense together, checked: one entry per layer."""
+
+    hidden_layer_sizes: list
+    activations: list
+    l1: list
+    l2: list
+    dropout: list
+
+
+def read_settings(estimator):
+    """The parameters that depend on each other, checked, with one entry per layer.
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, the rule, the value and the remedy.
+    """
+    hidden = estimator.hidden_layer_sizes
+    hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
+    for size in hidden:
+        if not isinstance(size, Integral) or size < 1:
+            raise ValueError(
+                "hidden_layer_sizes must be whole numbers >= 1, or () for no "
+                f"hidden layer; got {estimator.hidden_layer_sizes!r}."
+            )
+    n = len(hidden)
+
+    def strengths(name):
+        return per_layer(
+            getattr(estimator, name),
+            n + 1,
+            name,
+            "weight matrix",
+            valid=lambda v: 0 <= v < np.inf,
+            rule="a finite number >= 0",
+        )
+
+    settings = Settings(
+        hidden_layer_sizes=[int(size) for size in hidden],
+        activations=per_layer(
+            estimator.activation,
+            n,
+            "activation",
+            "hidden layer",
+            kind=str,
+            valid=ACTIVATIONS.__contains__,
+            rule=f"one of {sorted(ACTIVATIONS)}",
+        ),
+        l1=strengths("l1"),
+        l2=strengths("l2"),
+        dropout=per_layer(
+            estimator.dropout,
+            n,
+            "dropout",
+            "hidden layer",
+            valid=lambda v: 0 <= v < 1,
+            rule="a number in [0, 1)",
+        ),
+    )
+    if estimator.solver == "lbfgs":
+        check_lbfgs(estimator, settings)
+    return settings
+
+
+def check_lbfgs(estimator, settings):
+    """Refuse what a deterministic full-batch solver cannot do."""
+    stochastic = "Use solver='adam' or 'sgd'"
+    if any(settings.dropout) or estimator.input_dropout:
+        name = "dropout" if any(settings.dropout) else "input_dropout"
+        raise ValueError(
+            f"solver='lbfgs' does not support {name}={getattr(estimator, name)!r}: it "
+            "minimises an objective without randomness. "
+            f"{stochastic}, or set {name}=0."
+        )
+    if estimator.weight_decay:
+        raise ValueError(
+            f"solver='lbfgs' does not support weight_decay={estimator.weight_decay!r}, "
+            f"which belongs to a step and not to the objective. {stochastic}, or "
+            "use l2."
+        )
+    if estimator.early_stopping:
+        raise ValueError(
+            "solver='lbfgs' does not support early_stopping=True: its iterations "
+            f"are not epochs. {stochastic}, or set early_stopping=False and search "
+            "over l2 or l1."
+        )
+
+
+def check_validation_given(estimator, X_val, y_val, sample_weight_val):
+    """X_val and y_val come together, and with early stopping."""
+    if (X_val is None) != (y_val is None):
+        missing, given = ("X_val", "y_val") if X_val is None else ("y_val", "X_val")
+        raise ValueError(
+            f"{given} was passed to fit without {missing}. Pass both or neither."
+        )
+    if X_val is None and sample_weight_val is not None:
+        raise ValueError(
+            "sample_weight_val was passed to fit without X_val and y_val. Pass "
+            "all three, or sample_weight alone."
+        )
+    if X_val is not None and not estimator.early_stopping:
+        raise ValueError(
+            "X_val and y_val were passed to fit, but early_stopping=False would "
+            "leave them unused. Set early_stopping=True."
+        )
+
+
+def trains_epoch_by_epoch(estimator):
+    """Whether partial_fit is there: nothing needs to know when training ends."""
+    name = None
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        name, remedy = "solver", "'adam' or 'sgd'"
+    elif estimator.early_stopping:
+        name, remedy = "early_stopping", "False"
+    elif SCHEDULES[estimator.learning_rate].has_end:
+        name, remedy = "learning_rate", "'constant', 'invscaling' or 'adaptive'"
+    if name is not None:
+        raise AttributeError(
+            f"partial_fit does not support {name}={getattr(estimator, name)!r}, which "
+            f"needs to know when training ends. Set {name}={remedy}."
+        )
+    return True
+
+
+def per_layer(value, n, name, what, *, kind=Real, valid=None, rule=""):
+    """One value for all layers, or a sequence with one per layer, as a list.
+
+    Parameters
+    ----------
+    value : scalar or sequence
+    n : int
+        Number of layers that the parameter has values for.
+    name : str
+        The parameter, for the error.
+    what : str
+        What there are n of, for the error: "hidden layer", "weight matrix".
+    kind : type
+        Of one value.
+    valid : callable or None
+        Whether one value is in range.
+    rule : str
+        The range in words.
+
+    Raises
+    ------
+    ValueError
+        If the length does not fit or a value breaks the rule.
+    """
+    values = [value] * n if isinstance(value, kind) else list(value)
+    if len(values) != n:
+        raise ValueError(
+            f"{name} must be one value or a sequence with one per {what}, here {n}; "
+            f"got {value!r} with {len(values)}."
+        )
+    for v in values:
+        if not isinstance(v, kind) or (valid is not None and not valid(v)):
+            raise ValueError(
+                f"Each value of {name} must be {rule}; got {v!r} in {value!r}."
+            )
+    return values
