@@ -36,7 +36,8 @@ class Network:
     params: np.ndarray = field(init=False)
 
     def __post_init__(self):
-        self.params = np.zeros(self.engine(training=False).n_parameters, self.dtype)
+        size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
+        self.params = np.zeros(size, self.dtype)
 
     @property
     def coefs(self):

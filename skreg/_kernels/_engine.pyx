@@ -36,6 +36,8 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64)], align=True)
+# tables of these types are handed to the kernels as arrays of the structs
+assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
 
 
 cdef struct Pass:
