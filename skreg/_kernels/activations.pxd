@@ -93,10 +93,11 @@ cdef inline real mish_unit(real z, real* d) noexcept nogil:
     With e = exp(z) and q = e^2 + 2e: t = q / (q + 2), dt/dz = 4 e (1 + e) / (q + 2)^2.
     For z > 20, t = 1 to rounding, so z is cut there to keep e^2 finite.
     """
-    cdef real e = exp(<real> 20 if z > 20 else z)
+    cdef real cut = <real> 20 if z > 20 else z
+    cdef real e = exp(cut)
     cdef real q = e * (e + 2)
     cdef real t = q / (q + 2)
-    d[0] = t + z * (4 * e * (1 + e)) / ((q + 2) * (q + 2))
+    d[0] = t + cut * (4 * e * (1 + e)) / ((q + 2) * (q + 2))
     return z * t
 
 
