@@ -60,6 +60,25 @@ def median(y, weights, parameter=None):
     return quantile(y, weights, 0.5)
 
 
+def huber_location(y, weights, delta):
+    """The m with sum_i w_i clip(m - y_i, -delta, delta) = 0, by column.
+
+    The sum rises in m and is linear between the corners y_i - delta and y_i + delta.
+    """
+    if weights is None:
+        weights = np.ones(len(y))
+    slope_changes = np.concatenate([weights, -weights])
+    columns = []
+    for column in y.T.astype(np.float64):
+        corners = np.concatenate([column - delta, column + delta])
+        order = np.argsort(corners)
+        corners = corners[order]
+        slopes = np.cumsum(slope_changes[order])[:-1]
+        rise = np.concatenate([[0.0], np.cumsum(slopes * np.diff(corners))])
+        columns.append(np.interp(delta * weights.sum(), rise, corners))
+    return np.array(columns)
+
+
 def log_mean(y, weights, parameter=None):
     """Logarithm of the weighted mean; y > 0 somewhere in each column."""
     return np.log(np.maximum(mean(y, weights), np.finfo(np.float32).tiny))
@@ -85,7 +104,7 @@ def log_share(y, weights, parameter=None):
 REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
     "absolute_error": Loss(1, "identity", median),
-    "huber": Loss(2, "identity", median, parameter="huber_delta"),
+    "huber": Loss(2, "identity", huber_location, parameter="huber_delta"),
     "quantile": Loss(3, "identity", quantile, parameter="quantile"),
     "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
     "gamma": Loss(
