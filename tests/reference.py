@@ -1,0 +1,389 @@
+"""What the compiled core computes, in plain NumPy: the oracle of the tests.
+
+Written to be read and to be right, not to be fast: float64, whole matrices, one
+formula per line. Parameters stand in one flat vector W_0, b_0, W_1, b_1, ..., as in
+the kernels; penalties are given per parameter, zero for biases.
+"""
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from scipy.special import expit, logsumexp, ndtr, softmax
+
+# ------------------------------------------------------------------- random numbers
+
+WORD = 0xFFFFFFFF
+STREAM_DROPOUT = 0
+STREAM_SHUFFLE = 1
+
+
+def philox4x32(counter, key):
+    """Philox4x32-10 (Salmon et al. 2011, section 3.3).
+
+    counter: four words, each a number or an array; key: two words. Returns the four
+    words of the result, shape (4, ...).
+    """
+    c0, c1, c2, c3 = np.broadcast_arrays(*(np.uint64(word) for word in counter))
+    k0, k1 = key
+    low, half = np.uint64(WORD), np.uint64(32)
+    for _ in range(10):
+        product_0 = np.uint64(0xD2511F53) * c0
+        product_1 = np.uint64(0xCD9E8D57) * c2
+        c0 = (product_1 >> half) ^ c1 ^ np.uint64(k0)
+        c1 = product_1 & low
+        c2 = (product_0 >> half) ^ c3 ^ np.uint64(k1)
+        c3 = product_0 & low
+        k0 = (k0 + 0x9E3779B9) & WORD
+        k1 = (k1 + 0xBB67AE85) & WORD
+    return np.array([c0, c1, c2, c3])
+
+
+def random_words(blocks, *, key, stream, step, layer=0):
+    """Four words for each block number, shape (4, len(blocks))."""
+    blocks = np.asarray(blocks, dtype=np.uint64)
+    counter = (
+        blocks & np.uint64(WORD),
+        (blocks >> np.uint64(32)) << np.uint64(16) | np.uint64(layer),
+        step & WORD,
+        (step >> 32) << 8 | stream,
+    )
+    return philox4x32(counter, key)
+
+
+def dropout_mask(shape, rate, *, key, layer, step):
+    """0 with probability rate, else 1 / (1 - rate); word i is for element i."""
+    n = shape[0] * shape[1]
+    words = random_words(
+        np.arange(-(-n // 4)), key=key, stream=STREAM_DROPOUT, step=step, layer=layer
+    )
+    words = words.T.ravel()[:n].reshape(shape)
+    return np.where(words < int(rate * 2**32), 0.0, 1.0 / (1.0 - rate))
+
+
+def shuffled(n, key, epoch):
+    """Fisher and Yates: for i = n-1, ..., 1 swap i with a random index up to i."""
+    words = random_words(np.arange(n), key=key, stream=STREAM_SHUFFLE, step=epoch)
+    order = list(range(n))
+    for i in range(n - 1, 0, -1):
+        number = int(words[0, i]) << 32 | int(words[1, i])
+        j = number * (i + 1) >> 64
+        order[i], order[j] = order[j], order[i]
+    return np.array(order)
+
+
+# ---------------------------------------------------------------------- activations
+
+SELU_SCALE = 1.0507009873554804934193349852946
+SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+def normal_density(z):
+    return np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+
+
+def elu(z):
+    return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+
+
+def elu_slope(z):
+    return np.where(z > 0, 1.0, np.exp(np.minimum(z, 0)))
+
+
+def selu(z):
+    return SELU_SCALE * np.where(z > 0, z, SELU_ALPHA * elu(z))
+
+
+def selu_slope(z):
+    return SELU_SCALE * np.where(z > 0, 1.0, SELU_ALPHA * elu_slope(z))
+
+
+def silu_slope(z):
+    return expit(z) * (1 + z * expit(-z))
+
+
+def mish(z):
+    return z * np.tanh(np.logaddexp(0, z))
+
+
+def mish_slope(z):
+    t = np.tanh(np.logaddexp(0, z))
+    return t + z * (1 - t**2) * expit(z)
+
+
+# name: (value, slope)
+ACTIVATIONS = {
+    "identity": (lambda z: z, np.ones_like),
+    "logistic": (expit, lambda z: expit(z) * expit(-z)),
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
+    "relu": (lambda z: np.maximum(z, 0), lambda z: np.where(z > 0, 1.0, 0.0)),
+    "leaky_relu": (
+        lambda z: np.maximum(z, z / 100),
+        lambda z: np.where(z > 0, 1.0, 0.01),
+    ),
+    "elu": (elu, elu_slope),
+    "selu": (selu, selu_slope),
+    "gelu": (lambda z: z * ndtr(z), lambda z: ndtr(z) + z * normal_density(z)),
+    "silu": (lambda z: z * expit(z), silu_slope),
+    "mish": (mish, mish_slope),
+}
+
+# Activations whose slope jumps at zero.
+KINKED_ACTIVATIONS = {"relu", "leaky_relu", "selu"}
+
+# --------------------------------------------------------------------------- losses
+# Of raw outputs f and targets y, both (rows, n_outputs), with the loss's parameter.
+
+
+def huber_value(f, y, c):
+    r = np.abs(f - y)
+    return np.where(r <= c, r**2 / 2, c * (r - c / 2))
+
+
+def quantile_value(f, y, q):
+    return np.maximum(q * (y - f), (q - 1) * (y - f))
+
+
+def quantile_delta(f, y, q):
+    return np.where(y < f, 1 - q, np.where(y > f, -q, 0.0))
+
+
+def multinomial_value(f, y, _):
+    return logsumexp(f, axis=1, keepdims=True) - (y * f).sum(axis=1, keepdims=True)
+
+
+# name: (values, summed over the columns; their derivative by f; inverse link)
+LOSSES = {
+    "squared_error": (
+        lambda f, y, _: (f - y) ** 2 / 2,
+        lambda f, y, _: f - y,
+        lambda f: f,
+    ),
+    "absolute_error": (
+        lambda f, y, _: np.abs(f - y),
+        lambda f, y, _: np.sign(f - y),
+        lambda f: f,
+    ),
+    "huber": (huber_value, lambda f, y, c: np.clip(f - y, -c, c), lambda f: f),
+    "quantile": (quantile_value, quantile_delta, lambda f: f),
+    "poisson": (
+        lambda f, y, _: np.exp(f) - y * f,
+        lambda f, y, _: np.exp(f) - y,
+        np.exp,
+    ),
+    "gamma": (
+        lambda f, y, _: f + y * np.exp(-f),
+        lambda f, y, _: 1 - y * np.exp(-f),
+        np.exp,
+    ),
+    "binary_log_loss": (
+        lambda f, y, _: np.logaddexp(0, f) - y * f,
+        lambda f, y, _: expit(f) - y,
+        expit,
+    ),
+    "multinomial_log_loss": (
+        multinomial_value,
+        lambda f, y, _: softmax(f, axis=1) - y,
+        lambda f: softmax(f, axis=1),
+    ),
+}
+
+# Losses whose slope jumps where f = y.
+KINKED_LOSSES = {"absolute_error", "quantile"}
+
+
+def loss_values(loss, parameter, f, y):
+    """The loss of every row, (rows,)."""
+    return LOSSES[loss][0](f, y, parameter).sum(axis=1)
+
+
+def loss_deltas(loss, parameter, f, y):
+    """dloss/df, (rows, n_outputs)."""
+    return LOSSES[loss][1](f, y, parameter)
+
+
+# ------------------------------------------------------------------------- networks
+
+
+@dataclass
+class Network:
+    """Names and numbers of a network; `dropout` has one rate per hidden layer."""
+
+    layer_sizes: list
+    activations: list
+    loss: str
+    parameter: float = 0.0
+    dropout: list = field(default_factory=list)
+    input_dropout: float = 0.0
+
+    @property
+    def n_parameters(self):
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
+
+    def layers(self, params):
+        """Views (W, b) of a flat vector."""
+        views, start = [], 0
+        for n_in, n_out in pairwise(self.layer_sizes):
+            bias = start + n_in * n_out
+            W = params[start:bias].reshape(n_in, n_out)
+            views.append((W, params[bias : bias + n_out]))
+            start = bias + n_out
+        return views
+
+    def per_parameter(self, strengths):
+        """Strengths per weight matrix as a flat vector, zero for biases."""
+        spread = np.zeros(self.n_parameters)
+        for strength, (W, _) in zip(strengths, self.layers(spread), strict=True):
+            W[:] = strength
+        return spread
+
+    def masks(self, rows, key, step):
+        """Of the input and of every hidden layer; key None: all ones."""
+        widths = self.layer_sizes[:-1]
+        rates = [self.input_dropout, *(self.dropout or [0.0] * len(self.activations))]
+        if key is None:
+            rates = [0.0] * len(widths)
+        return [
+            dropout_mask((rows, width), rate, key=key, layer=layer, step=step)
+            if rate
+            else np.ones((rows, width))
+            for layer, (width, rate) in enumerate(zip(widths, rates, strict=True))
+        ]
+
+    def forward(self, params, X, masks=None):
+        """Raw outputs z_L, and what each layer saw: [(x_l, z_l), ...].
+
+        x_0 = mask_0 X,  z_l = x_l W_l + b_l,  x_{l+1} = mask_{l+1} act_l(z_l)
+        """
+        masks = masks or self.masks(len(X), None, 0)
+        x, seen = masks[0] * X, []
+        for l, (W, b) in enumerate(self.layers(params)):
+            z = x @ W + b
+            seen.append((x, z))
+            if l < len(self.activations):
+                x = masks[l + 1] * ACTIVATIONS[self.activations[l]][0](z)
+        return z, seen
+
+    def predict(self, params, X):
+        return LOSSES[self.loss][2](self.forward(params, X)[0])
+
+    def loss_and_gradient(self, params, X, y, weights=None, masks=None):
+        """sum_i s_i loss_i / rows and its gradient, flat.
+
+        D_L = s_i / rows dloss/dz_L,  dW_l = x_l^T D_l,  db_l = sum_i D_l,
+        D_{l-1} = (D_l W_l^T) mask_l act'(z_{l-1})
+        """
+        masks = masks or self.masks(len(X), None, 0)
+        share = (np.ones(len(X)) if weights is None else weights) / len(X)
+        f, seen = self.forward(params, X, masks)
+        value = share @ loss_values(self.loss, self.parameter, f, y)
+        D = share[:, None] * loss_deltas(self.loss, self.parameter, f, y)
+        gradient = np.empty(self.n_parameters)
+        layers = zip(self.layers(params), self.layers(gradient), seen, strict=True)
+        for l, ((W, _), (dW, db), (x, _)) in reversed(list(enumerate(layers))):
+            dW[:] = x.T @ D
+            db[:] = D.sum(axis=0)
+            if l > 0:
+                slope = ACTIVATIONS[self.activations[l - 1]][1](seen[l - 1][1])
+                D = (D @ W.T) * masks[l] * slope
+        return value, gradient
+
+
+# ------------------------------------------------------------- penalties, optimizers
+
+
+def soft_threshold(w, threshold):
+    """argmin_u (u - w)^2 / 2 + threshold |u|."""
+    return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
+
+
+def penalty(weights, l1, l2):
+    """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2."""
+    return sum(
+        a * np.abs(W).sum() + b / 2 * (W**2).sum()
+        for W, a, b in zip(weights, l1, l2, strict=True)
+    )
+
+
+@dataclass
+class Strengths:
+    """Of the penalties, per parameter: numbers or vectors."""
+
+    l1: np.ndarray | float = 0.0
+    l2: np.ndarray | float = 0.0
+    weight_decay: np.ndarray | float = 0.0
+
+
+def adam_step(optimizer, w, g, rate, strengths):
+    """Adam (Kingma & Ba 2015), then the prox in its metric (Yun et al. 2021).
+
+    epsilon stands beside sqrt(v) before its correction, as in scikit-learn.
+    """
+    t = optimizer.step + 1
+    beta_1, beta_2 = optimizer.beta_1, optimizer.beta_2
+    g = g + strengths.l2 * w
+    optimizer.first = beta_1 * optimizer.first + (1 - beta_1) * g
+    optimizer.second = beta_2 * optimizer.second + (1 - beta_2) * g**2
+    mean = optimizer.first / (1 - beta_1**t)
+    steepness = np.sqrt(optimizer.second) + optimizer.epsilon
+    metric = rate * np.sqrt(1 - beta_2**t) / steepness
+    w = w - rate * strengths.weight_decay * w - metric * mean
+    return soft_threshold(w, metric * strengths.l1)
+
+
+def sgd_step(optimizer, w, g, rate, strengths):
+    """Proximal gradient with heavy-ball or Nesterov momentum.
+
+    The velocity is the way from one iterate x to the next. In Nesterov's form w is
+    the point x + momentum * velocity, at which the gradient was taken. Decay shifts
+    iterate and point alike.
+    """
+    shift = rate * strengths.weight_decay * w
+    ahead = optimizer.momentum * optimizer.first
+    downhill = w - shift - rate * (g + strengths.l2 * w)
+    if optimizer.nesterov:
+        x = w - ahead - shift
+        new = soft_threshold(downhill, rate * strengths.l1)
+        optimizer.first = new - x
+        return new + optimizer.momentum * optimizer.first
+    new = soft_threshold(downhill + ahead, rate * strengths.l1)
+    optimizer.first = new - (w - shift)
+    return new
+
+
+def optimizer_step(optimizer, w, g, rate, strengths):
+    """One step; the optimizer's state is renewed, the new w returned."""
+    step = adam_step if optimizer.adam else sgd_step
+    w = step(optimizer, w, g, rate, strengths)
+    optimizer.step += 1
+    return w
+
+
+def run_epoch(
+    network,
+    params,
+    X,
+    y,
+    weights,
+    *,
+    optimizer,
+    strengths,
+    key,
+    order,
+    rates,
+    batch_size,
+):
+    """One pass over the rows in the given order: new parameters, mean loss."""
+    total = 0.0
+    for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
+        rows = order[start : start + batch_size]
+        loss, gradient = network.loss_and_gradient(
+            params,
+            X[rows],
+            y[rows],
+            None if weights is None else weights[rows],
+            network.masks(len(rows), key, optimizer.step),
+        )
+        total += loss * len(rows)
+        params = optimizer_step(optimizer, params, gradient, rate, strengths)
+    return params, total / len(order)
