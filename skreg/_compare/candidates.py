@@ -33,19 +33,6 @@ DUMMY = "Dummy"
 UNREGULARIZED = "skreg, no regularizer"
 TUNED = "skreg, tuned"
 
-# One regularizer at a time, then those that are known to go together. The keys of an
-# entry name it; what an entry leaves out is zero.
-REGULARIZERS = [
-    {},
-    {"l2": [1e-3, 1e-2, 1e-1]},
-    {"l1": [1e-4, 1e-3, 1e-2]},
-    {"weight_decay": [0.1, 1.0]},
-    {"dropout": [0.2, 0.5]},
-    {"early_stopping": [True]},
-    {"l1": [1e-3], "dropout": [0.2]},
-    {"l2": [1e-2], "dropout": [0.2]},
-    {"dropout": [0.2], "early_stopping": [True]},
-]
 PEER_NETWORK = [{"alpha": [1e-4, 1e-2, 1.0, 10.0]}, {"early_stopping": [True]}]
 TREES = {"max_leaf_nodes": [5, 31], "learning_rate": [0.05, 0.1]}
 LOGISTIC = {"C": np.logspace(-3, 2, 6)}
@@ -127,7 +114,7 @@ def _regressors(problem, scoring, seed):
         "ElasticNet": ElasticNetCV(l1_ratio=[0.1, 0.5, 0.9], alphas=50, cv=folds),
         "HistGradientBoosting": tune(trees, TREES),
         UNREGULARIZED: network,
-        TUNED: tune(network, REGULARIZERS),
+        TUNED: tune(network, regularizers(problem)),
         "scikit-learn MLP": tune(peer, peer_grid),
     }
 
@@ -143,7 +130,7 @@ def _classifiers(problem, scoring, seed):
         "Logistic, l1": tune(_logistic("l1", seed), LOGISTIC),
         "HistGradientBoosting": tune(trees, TREES),
         UNREGULARIZED: network,
-        TUNED: tune(network, REGULARIZERS),
+        TUNED: tune(network, regularizers(problem)),
         "scikit-learn MLP": tune(MLPClassifier(**settings), PEER_NETWORK),
     }
 
@@ -160,6 +147,27 @@ def _pipeline(problem, model):
     )
 
 
+def regularizers(problem):
+    """Return the grid over skreg's regularizers.
+
+    One regularizer at a time, then those that are known to go together. The keys of an
+    entry name it; what an entry leaves out is zero. As with Ridge's alpha, the more
+    rows there are the less each of them has to bear of a penalty.
+    """
+    rows = len(problem.y)
+    return [
+        {},
+        {"l2": [1 / rows, 10 / rows, 100 / rows]},
+        {"l1": [0.3 / rows, 3 / rows, 10 / rows]},
+        {"weight_decay": [0.1, 0.3, 1.0]},
+        {"dropout": [0.1, 0.3, 0.5]},
+        {"early_stopping": [True]},
+        {"dropout": [0.1], "l1": [3 / rows]},
+        {"dropout": [0.1], "l2": [10 / rows]},
+        {"dropout": [0.1], "early_stopping": [True]},
+    ]
+
+
 def inner_folds(problem, seed):
     """Return the splitter that settings are chosen by."""
     if len(problem.y) > MANY_ROWS:
@@ -173,7 +181,7 @@ def network_settings(problem, seed):
     """Return what skreg's and scikit-learn's networks have in common."""
     rows = len(problem.y)
     return {
-        "hidden_layer_sizes": (100,),
+        "hidden_layer_sizes": (64, 64),
         "batch_size": 32 if rows < 2_000 else 200,
         "max_iter": int(np.clip(ROWS_SEEN // rows, 30, 200)),
         "random_state": seed,

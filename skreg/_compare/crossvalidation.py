@@ -13,6 +13,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from .candidates import TUNED
 from .errors import InputError
@@ -80,8 +81,9 @@ class Fold:
 def cross_validate(problem, candidates, settings):
     """Yield each candidate's result on each fold as it arrives.
 
-    One job is one candidate on one fold; joblib sees to it that the jobs share the
-    processors. The folds have all candidates' jobs wait in the candidates' order.
+    One job is one candidate on one fold, on one thread: so jobs do not fight for the
+    processors, and the number of jobs decides nothing but the time. They start in the
+    order of the candidates.
 
     Parameters
     ----------
@@ -110,7 +112,7 @@ def _run_fold(candidate, problem, scoring, number, train, test, deadline):
     """Fit and score one candidate on one fold, whatever happens."""
     if time.time() >= deadline:
         return Fold(candidate.name, number, failure=OUT_OF_TIME)
-    with warnings.catch_warnings(record=True) as caught:
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
             outcome = _fit_and_score(candidate, problem, scoring, train, test)

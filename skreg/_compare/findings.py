@@ -150,8 +150,11 @@ class Comparison:
 
     @property
     def decimals(self):
-        """Decimals that show the typical spread with two digits."""
-        spread = np.median([result.scores.spread for result in self.ranked])
+        """Decimals that show two digits of a third of the typical spread.
+
+        Differences between models spread less than their scores.
+        """
+        spread = np.median([result.scores.spread for result in self.ranked]) / 3
         return int(np.clip(1 - np.floor(np.log10(spread)), 0, 6)) if spread else 3
 
     def show(self, sample, sign=""):

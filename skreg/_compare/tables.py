@@ -55,5 +55,5 @@ READERS = {".csv": _read_csv, ".parquet": pd.read_parquet}
 
 def suggest(name, known):
     """Return " Did you mean ...?" with the known names close to a name, or nothing."""
-    close = difflib.get_close_matches(name, known, cutoff=0.5)
+    close = difflib.get_close_matches(name, known)
     return f" Did you mean {' or '.join(close)}?" if close else ""
