@@ -263,4 +263,4 @@ def _on_warnings(comparison):
             f"{name}: {count} {category}"
             for (name, category), count in comparison.warnings.items()
         )
-        yield f"Warnings while fitting: {listing}."
+        yield f"Warnings while fitting, counted instead of shown: {listing}."

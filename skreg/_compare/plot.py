@@ -22,8 +22,9 @@ def draw(comparison):
     scores = [result.scores for result in comparison.ranked if result.name != DUMMY]
     rows = max(len(scores), len(effects))
     figure = Figure(
-        figsize=(11 if effects else 6, 1.5 + 0.4 * rows), dpi=150, layout="constrained"
+        figsize=(11 if effects else 6, 1.7 + 0.4 * rows), dpi=150, layout="constrained"
     )
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     panels = figure.subplots(1, 2 if effects else 1, squeeze=False)[0]
     _draw_samples(panels[0], scores, marked={TUNED})
     panels[0].set_title("Candidates", loc="left")
@@ -39,13 +40,18 @@ def draw(comparison):
         f"{comparison.problem.target}",
         fontweight="bold",
     )
+    figure.supxlabel(
+        "Dots: the folds. Bars: their mean ± standard deviation.",
+        fontsize="small",
+        color=PLAIN,
+    )
     return figure
 
 
 def _score_label(comparison):
     """Tell the dummy's score in words: its place would squeeze all others."""
     dummy = comparison[DUMMY]
-    level = f"; dummy: {dummy.scores.mean:.3g}" if dummy else ""
+    level = f"; dummy: {dummy.scores.mean:,.{comparison.decimals}f}" if dummy else ""
     return f"{comparison.scoring} (higher is better{level})"
 
 

@@ -22,13 +22,14 @@ def results_table(comparison):
         title="Candidates, best first",
         caption="Mean ± standard deviation over the folds. The time includes tuning. "
         "Zeros: share of the weights that are exactly zero.",
+        caption_justify="left",
         box=SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
     table.add_column(comparison.scoring, justify="right", no_wrap=True)
     table.add_column("fit time", justify="right", no_wrap=True)
     table.add_column("zeros", justify="right", no_wrap=True)
-    table.add_column("chosen by the inner folds")
+    table.add_column("chosen inside the folds")
     for result in comparison.ranked:
         table.add_row(
             result.name,

@@ -40,7 +40,7 @@ def run(problem, settings, folder):
     folds = _with_progress(console, problem, candidates, settings)
     comparison = Comparison.of(problem, settings.scoring, folds)
     if comparison.ranked:
-        console.print("", results_table(comparison))
+        console.print(results_table(comparison))
     if comparison.effects:
         console.print(effects_table(comparison))
     console.print()
