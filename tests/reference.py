@@ -336,15 +336,16 @@ def sgd_step(optimizer, w, g, rate, strengths):
 
     The velocity is the way from one iterate x to the next. In Nesterov's form w is
     the point x + momentum * velocity, at which the gradient was taken. Decay shifts
-    iterate and point alike.
+    iterate and point alike; an iterate that stays at zero has no velocity.
     """
     shift = rate * strengths.weight_decay * w
     ahead = optimizer.momentum * optimizer.first
     downhill = w - shift - rate * (g + strengths.l2 * w)
     if optimizer.nesterov:
-        x = w - ahead - shift
+        x = w - ahead
         new = soft_threshold(downhill, rate * strengths.l1)
-        optimizer.first = new - x
+        stays = (x == 0) & (new == 0)
+        optimizer.first = np.where(stays, 0.0, new - (x - shift))
         return new + optimizer.momentum * optimizer.first
     new = soft_threshold(downhill + ahead, rate * strengths.l1)
     optimizer.first = new - (w - shift)

@@ -14,7 +14,7 @@ l1 = 0 step 4 changes no bit. To add an optimizer: a struct of its state here, a
 function like those below, and its entry in skreg/_optimizers.py.
 """
 
-from libc.math cimport sqrt
+from libc.math cimport pow, sqrt
 
 from skreg._kernels.types cimport real
 
@@ -51,7 +51,10 @@ cdef inline void adam_step(
 
         m <- beta_1 m + (1 - beta_1) g,    v <- beta_2 v + (1 - beta_2) g^2
         lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
-        metric = lr_t / (sqrt(v) + epsilon),    w <- w - metric m
+        size = lr_t / (sqrt(v) + epsilon),      w <- w - size m
+
+    m is the mean gradient times 1 - beta_1^t, for which lr_t makes up: so the metric
+    of the step, by which the mean gradient is multiplied, is size (1 - beta_1^t).
     """
     cdef real* w = params + segment.start
     cdef const real* gradients = gradient + segment.start
@@ -62,19 +65,21 @@ cdef inline void adam_step(
     cdef real rest_1 = <real> (1.0 - adam.beta_1)
     cdef real rest_2 = <real> (1.0 - adam.beta_2)
     cdef real epsilon = <real> adam.epsilon
-    cdef real l1 = <real> segment.l1
+    # pow, for ** on two doubles goes through complex numbers
+    cdef double share_1 = 1.0 - pow(adam.beta_1, step)
+    cdef double share_2 = 1.0 - pow(adam.beta_2, step)
+    cdef real l1 = <real> (share_1 * segment.l1)
     cdef real l2 = <real> segment.l2
     cdef real decay = <real> (learning_rate * segment.weight_decay)
-    cdef real lr_t = <real> (
-        learning_rate * sqrt(1.0 - adam.beta_2 ** step) / (1.0 - adam.beta_1 ** step))
-    cdef real g, metric
+    cdef real lr_t = <real> (learning_rate * sqrt(share_2) / share_1)
+    cdef real g, size
     cdef Py_ssize_t i
     for i in range(segment.size):
         g = gradients[i] + l2 * w[i]
         m[i] = beta_1 * m[i] + rest_1 * g
         v[i] = beta_2 * v[i] + rest_2 * g * g
-        metric = lr_t / (square_root(v[i]) + epsilon)
-        w[i] = soft_threshold(w[i] - decay * w[i] - metric * m[i], metric * l1)
+        size = lr_t / (square_root(v[i]) + epsilon)
+        w[i] = soft_threshold(w[i] - decay * w[i] - size * m[i], size * l1)
 
 
 cdef inline void sgd_step(
@@ -104,7 +109,7 @@ cdef inline void sgd_step(
     cdef real l2 = <real> segment.l2
     cdef real threshold = <real> (learning_rate * segment.l1)
     cdef real decay = <real> (learning_rate * segment.weight_decay)
-    cdef real start, moved
+    cdef real start, moved, ahead, iterate, shift
     cdef Py_ssize_t i
     if l1 == 0:
         for i in range(segment.size):
@@ -113,9 +118,14 @@ cdef inline void sgd_step(
             w[i] = w[i] - decay * w[i] + (mu * v[i] - moved if sgd.nesterov else v[i])
     elif sgd.nesterov:
         for i in range(segment.size):
-            start = w[i] - decay * w[i]
-            moved = soft_threshold(start - lr * (gradients[i] + l2 * w[i]), threshold)
-            v[i] = moved - (start - mu * v[i])
+            # Zeros must be exact: the iterate that was set to zero, though a fused
+            # w - mu v has a rounding error, and the velocity of one that stays there.
+            ahead = mu * v[i]
+            iterate = 0 if w[i] == ahead else w[i] - ahead
+            shift = decay * w[i]
+            moved = soft_threshold(
+                w[i] - shift - lr * (gradients[i] + l2 * w[i]), threshold)
+            v[i] = 0 if iterate == 0 and moved == 0 else moved - (iterate - shift)
             w[i] = moved + mu * v[i]
     else:
         for i in range(segment.size):
