@@ -6,7 +6,7 @@ from libc.math cimport isfinite
 from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memcpy
 
-from skreg._kernels.activations cimport IDENTITY
+from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.losses cimport inverse_link
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
@@ -179,6 +179,13 @@ cdef const void* typed_address(array, dtype, shape) except? NULL:
     return address(array)
 
 
+cdef void* writable_address(array, dtype, shape) except NULL:
+    """The same for an array that is written to."""
+    if not array.flags.writeable:
+        raise ValueError("the kernels cannot write to a read-only array")
+    return <void*> typed_address(array, dtype, shape)
+
+
 cdef class Data:
     """X, targets and weights as the kernels read them; nothing is copied.
 
@@ -209,6 +216,8 @@ cdef class Data:
         if isinstance(X, np.ndarray):
             self.rows.dense = typed_address(X, X.dtype, (n, p))
         else:
+            if X.format != "csr":
+                raise ValueError(f"sparse X must be CSR, got {X.format}")
             self.row_starts = np.ascontiguousarray(X.indptr, dtype=np.intp)
             self.rows.values = typed_address(X.data, X.dtype, (X.data.size,))
             self.rows.columns = <const int32_t*> typed_address(
@@ -268,6 +277,10 @@ cdef class Engine:
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
         cdef Py_ssize_t widest, offset = 0
         self.dtype = np.dtype(dtype)
+        if self.dtype not in (np.float32, np.float64):
+            raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
+        if not all(0 <= number < N_ACTIVATIONS for number in activations):
+            raise ValueError(f"unknown activation among {activations}")
         self.single = self.dtype == np.float32
         self.buffers = []
         self.layers = np.zeros(n_layers, dtype=_LAYER)
@@ -357,10 +370,10 @@ cdef class Engine:
             Mean over the rows, each taken before the step of its batch. Not finite
             if a batch's loss was not; that batch took no step.
         """
-        cdef Pass loop = self.loop(data, key, batch_size)
+        cdef Pass loop = self.training_loop(data, key, batch_size)
         cdef Steps steps
-        cdef void* w = self.parameters(params)
-        cdef void* g = self.parameters(gradient)
+        cdef void* w = self.written_parameters(params)
+        cdef void* g = self.written_parameters(gradient)
         cdef double loss
         if batch_size > self.work.capacity:
             raise ValueError("the batch is larger than the engine's capacity")
@@ -368,15 +381,19 @@ cdef class Engine:
             raise ValueError("learning_rates must have one value per batch")
         if order is not None and order.shape[0] != data.rows.n:
             raise ValueError("order must have one element per row")
+        if order is not None and key is None:
+            raise ValueError("a shuffle needs a key")
+        if segments.dtype != _SEGMENT:
+            raise ValueError("segments must come from Engine.segments")
         steps.optimizer.adam = optimizer.adam
         steps.optimizer.beta_1 = optimizer.beta_1
         steps.optimizer.beta_2 = optimizer.beta_2
         steps.optimizer.epsilon = optimizer.epsilon
         steps.optimizer.momentum = optimizer.momentum
         steps.optimizer.nesterov = optimizer.nesterov
-        steps.optimizer.first = self.parameters(optimizer.first)
+        steps.optimizer.first = self.written_parameters(optimizer.first)
         steps.optimizer.second = (
-            self.parameters(optimizer.second) if optimizer.adam else NULL)
+            self.written_parameters(optimizer.second) if optimizer.adam else NULL)
         steps.segments = <Segment*> address(segments)
         steps.n_segments = len(segments)
         steps.learning_rates = &learning_rates[0]
@@ -402,9 +419,10 @@ cdef class Engine:
         With a key, dropout is on, with the masks of that step; for this the rows must
         fit into one batch.
         """
-        cdef Pass loop = self.loop(data, key, self.work.capacity)
+        cdef Pass loop = self.training_loop(data, key, self.work.capacity)
         cdef void* w = self.parameters(params)
-        cdef void* g = self.parameters(gradient) if gradient is not None else NULL
+        cdef void* g = (
+            self.written_parameters(gradient) if gradient is not None else NULL)
         cdef double loss
         loop.noise.step = step
         if loop.noise.on and data.rows.n > self.work.capacity:
@@ -420,8 +438,10 @@ cdef class Engine:
         """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs)."""
         cdef Pass loop = self.loop(data, None, self.work.capacity)
         cdef void* w = self.parameters(params)
-        cdef void* target = <void*> typed_address(
+        cdef void* target = writable_address(
             out, self.dtype, (data.rows.n, output_count(&self.net)))
+        if self.work.inputs == NULL and data.subset is not None:
+            raise ValueError("an engine with training=False takes no subset of rows")
         with nogil:
             if self.single:
                 predict_rows(<float*> w, <float*> target, &loop, raw)
@@ -431,6 +451,17 @@ cdef class Engine:
 
     cdef void* parameters(self, array) except NULL:
         return <void*> typed_address(array, self.dtype, (self.n_parameters,))
+
+    cdef void* written_parameters(self, array) except NULL:
+        return writable_address(array, self.dtype, (self.n_parameters,))
+
+    cdef Pass training_loop(self, Data data, key, Py_ssize_t batch_size) except *:
+        """A pass that computes losses."""
+        if self.work.slopes == NULL:
+            raise ValueError("an engine with training=False can only predict")
+        if data.targets is None:
+            raise ValueError("the data have no targets")
+        return self.loop(data, key, batch_size)
 
     cdef Pass loop(self, Data data, key, Py_ssize_t batch_size) except *:
         """A pass over the data; with a key, dropout is on."""
@@ -446,6 +477,5 @@ cdef class Engine:
         loop.order = NULL
         loop.noise.on = key is not None
         loop.noise.step = 0
-        if key is not None:
-            loop.noise.rng.key[0], loop.noise.rng.key[1] = key
+        loop.noise.rng.key[0], loop.noise.rng.key[1] = (0, 0) if key is None else key
         return loop
