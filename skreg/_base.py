@@ -35,6 +35,7 @@ from skreg._validation import (
     kernel_weights,
     split_rows,
     used_rows,
+    writeable,
 )
 
 
@@ -194,6 +195,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     ):
         """Run the solver on a problem and set the fitted attributes."""
         state = self._state
+        problem.network.params = writeable(problem.network.params)
+        if self.solver in STOCHASTIC_SOLVERS:
+            state.optimizer = self._optimizer(state.optimizer)
         history = state.history
         history.n_iter = 0
         history.validation_scores = None
@@ -327,8 +331,6 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             self._network.initialise(
                 random_state, self._output_bias(targets, weights, n_outputs)
             )
-        if self.solver in STOCHASTIC_SOLVERS:
-            self._state.optimizer = self._optimizer(self._state.optimizer)
         return TrainingData(X, y, self._kernel_targets(targets), weights)
 
     def _read(self, X, y, *, reset):
@@ -420,7 +422,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 step=kept.step,
                 **settings,
             )
-        return replace(kept, **settings)
+        return replace(
+            kept,
+            first=writeable(kept.first),
+            second=writeable(kept.second),
+            **settings,
+        )
 
     def _problem(self, training, rows, settings, validation_score):
         network = self._network

@@ -57,6 +57,16 @@ def used_rows(weights):
     return np.flatnonzero(weights)
 
 
+def writeable(array):
+    """The array, or a copy where it is a read-only memory map; None stays None.
+
+    joblib maps what it loads with ``mmap_mode="r"`` and what it hands to workers.
+    """
+    if array is None or array.flags.writeable:
+        return array
+    return np.array(array)
+
+
 def split_rows(rows, n, *, fraction, random_state, labels):
     """Rows for training and for validation.
 

@@ -1,0 +1,59 @@
+"""What tests of the estimators share: real data, scaled, and comparing fits."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import is_classifier
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.preprocessing import scale
+
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+
+ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
+both_estimators = pytest.mark.parametrize("Estimator", ESTIMATORS)
+
+# For tests that train a few epochs only.
+few_epochs = pytest.mark.filterwarnings("ignore:.*has not converged")
+
+
+def scaled(load):
+    """X with columns of mean 0 and variance 1, and y. Read-only: tests share them."""
+    X, y = load(return_X_y=True)
+    X = scale(X)
+    X.flags.writeable = y.flags.writeable = False
+    return X, y
+
+
+@cache
+def iris():
+    return scaled(load_iris)
+
+
+@cache
+def breast_cancer():
+    return scaled(load_breast_cancer)
+
+
+@cache
+def diabetes():
+    return scaled(load_diabetes)
+
+
+def data_for(estimator):
+    """Iris for a classifier, diabetes for a regressor."""
+    return iris() if is_classifier(estimator) else diabetes()
+
+
+def all_weights(estimator):
+    """Weights and biases in one array."""
+    arrays = [*estimator.coefs_, *estimator.intercepts_]
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def assert_same_fit(actual, desired):
+    """Two estimators have learnt the same, bit for bit."""
+    assert_array_equal(all_weights(actual), all_weights(desired), strict=True)
+    for name in ["loss_curve_", "validation_scores_", "n_iter_", "t_"]:
+        assert getattr(actual, name) == getattr(desired, name), name
