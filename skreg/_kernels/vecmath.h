@@ -19,6 +19,7 @@
 
 #define REAL float
 #define BITS int32_t
+#define UBITS uint32_t
 #define FN(name) name##_f32
 #define MANTISSA 23
 #define BIAS 127
@@ -31,6 +32,7 @@
 #include "vecmath_functions.h"
 #undef REAL
 #undef BITS
+#undef UBITS
 #undef FN
 #undef MANTISSA
 #undef BIAS
@@ -43,6 +45,7 @@
 
 #define REAL double
 #define BITS int64_t
+#define UBITS uint64_t
 #define FN(name) name##_f64
 #define MANTISSA 52
 #define BIAS 1023
@@ -55,6 +58,7 @@
 #include "vecmath_functions.h"
 #undef REAL
 #undef BITS
+#undef UBITS
 #undef FN
 #undef MANTISSA
 #undef BIAS

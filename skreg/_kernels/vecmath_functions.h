@@ -1,9 +1,10 @@
 /* Included by vecmath.h once per type. */
 
-/* 2^n for an n that is a valid exponent of a normal number. */
+/* 2^n for an n that is a valid exponent of a normal number. The n of a NaN is none,
+ * hence unsigned arithmetic, which may overflow. */
 static inline REAL FN(power_of_two)(BITS n)
 {
-    BITS bits = (BITS)((n + BIAS) * ((BITS)1 << MANTISSA));
+    UBITS bits = ((UBITS)n + BIAS) << MANTISSA;
     REAL power;
     memcpy(&power, &bits, sizeof power);
     return power;
