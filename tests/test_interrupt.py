@@ -1,0 +1,82 @@
+"""Ctrl-C ends a fit soon, keeps what was learnt, and warns."""
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from common import all_weights
+from sklearn.exceptions import ConvergenceWarning
+
+from skreg import RegularizedMLPRegressor
+
+# One epoch of this takes several seconds.
+ROWS, FEATURES, HIDDEN = 100_000, 100, (1024, 1024)
+# The promise is a second; a machine that is busy with other things gets some more.
+PATIENCE = 5.0
+
+
+@pytest.fixture(scope="module")
+def long_problem():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((ROWS, FEATURES), dtype=np.float32)
+    return X, X[:, 0] + rng.standard_normal(ROWS)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"solver": "sgd"}, {"solver": "lbfgs"}, {"early_stopping": True}],
+    ids=["adam", "sgd", "lbfgs", "early_stopping"],
+)
+def test_in_the_middle_of_an_epoch(long_problem, given):
+    X, y = long_problem
+    model = RegularizedMLPRegressor(HIDDEN, random_state=0, **given)
+    pressed = []
+
+    def press_when_training():
+        # the network is there as soon as the checks are through
+        while not hasattr(model, "_network"):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        pressed.append(time.perf_counter())
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=press_when_training, daemon=True).start()
+    with pytest.warns(UserWarning, match="interrupted.*keeps what it has learnt"):
+        model.fit(X, y)
+    assert time.perf_counter() - pressed[0] < PATIENCE
+    assert model.n_iter_ == 0
+    assert np.isfinite(model.predict(X[:10])).all()
+
+
+class Interrupting:
+    """A learning-rate schedule during whose fourth epoch Ctrl-C is pressed."""
+
+    has_end = False
+    rate = initial_rate = 0.001
+
+    def rates(self, epoch, n_steps, n_seen):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return np.full(n_steps, self.rate)
+
+    def stops_on_plateau(self):
+        return True
+
+
+def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
+    X = np.random.default_rng(0).standard_normal((500, 5))
+    y = X[:, 0]
+    model = RegularizedMLPRegressor(random_state=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(model, "_new_schedule", Interrupting, raising=True)
+        with pytest.warns(UserWarning, match="after 3 epochs and part of the next"):
+            model.fit(X, y)
+    assert model.n_iter_ == len(model.loss_curve_) == 3
+    short = RegularizedMLPRegressor(random_state=0, max_iter=3)
+    with pytest.warns(ConvergenceWarning):
+        short.fit(X, y)
+    np.testing.assert_array_equal(all_weights(model), all_weights(short))
+    model.partial_fit(X, y)
+    assert model.loss_curve_[-1] < model.loss_curve_[0]
