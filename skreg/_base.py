@@ -244,7 +244,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         self.out_activation_ = self._network.loss.out_activation
         self.validation_scores_ = history.validation_scores
         if problem.validation_score is None:
-            self.best_loss_ = min(history.loss_curve, default=None)
+            self.best_loss_ = min(history.loss_curve, default=history.loss)
             self.best_validation_score_ = None
         else:
             self.best_loss_ = None
@@ -258,11 +258,13 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     @property
     def coefs_(self):
         """Weight matrices, each (n_in, n_out)."""
+        check_is_fitted(self)
         return self._network.coefs
 
     @property
     def intercepts_(self):
         """Bias vectors, each (n_out,)."""
+        check_is_fitted(self)
         return self._network.intercepts
 
     @property
@@ -272,7 +274,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         Zero exactly where all outgoing weights are. Comparable between features only
         if these have a common scale.
         """
-        return np.linalg.norm(self._network.coefs[0], axis=1)
+        return np.linalg.norm(self.coefs_[0], axis=1)
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""
@@ -317,6 +319,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         weights = check_weights(sample_weight, X)
         targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
         weights = self._reweight(y, weights, incremental)
+        kernel_targets = self._kernel_targets(targets)
         layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
         if goes_on:
             self._check_goes_on(layer_sizes, settings.activations)
@@ -331,7 +334,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             self._network.initialise(
                 random_state, self._output_bias(targets, weights, n_outputs)
             )
-        return TrainingData(X, y, self._kernel_targets(targets), weights)
+        return TrainingData(X, y, kernel_targets, weights)
 
     def _read(self, X, y, *, reset):
         """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
@@ -371,7 +374,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         """Class numbers stay int32; values take the network's dtype."""
         if targets.dtype == np.int32:
             return targets
-        dtype = self._network.dtype
+        dtype = np.dtype(self.dtype)
         largest = np.finfo(dtype).max
         if np.abs(targets).max() > largest:
             raise ValueError(

@@ -2,10 +2,11 @@
 
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import train_test_split
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils import check_array
 
 
 def check_weights(sample_weight, X, name="sample_weight"):
@@ -14,11 +15,20 @@ def check_weights(sample_weight, X, name="sample_weight"):
     Raises
     ------
     ValueError
-        If a weight is negative, or if all are zero.
+        If the shape does not fit, a weight is negative, or all are zero.
     """
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(X.shape[0], float(sample_weight))
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name=name
+    )
+    if weights.shape != (X.shape[0],):
+        raise ValueError(
+            f"{name} must have one value per row, shape ({X.shape[0]},); got shape "
+            f"{weights.shape}."
+        )
     return refuse_bad_weights(weights, name)
 
 

@@ -1,0 +1,442 @@
+"""Bad input is refused before work starts, in words that help; nothing is lost."""
+
+import copy
+
+import numpy as np
+import pytest
+from common import all_weights, both_estimators, data_for, diabetes, few_epochs, iris
+from numpy.testing import assert_array_equal
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+
+pytestmark = few_epochs
+
+# (parameter, value, parts of the message): each value out of range or of a wrong type
+# or length. The message names the parameter, the rule and the value.
+BAD_PARAMETERS = [
+    ("hidden_layer_sizes", (10, 0), ["whole numbers >= 1", "(10, 0)"]),
+    ("hidden_layer_sizes", -3, ["-3"]),
+    ("hidden_layer_sizes", (2.5,), ["whole numbers", "(2.5,)"]),
+    ("hidden_layer_sizes", "100", ["100"]),
+    ("activation", "rellu", ["rellu", "'relu'"]),
+    ("activation", ["relu", "tanh"], ["one per hidden layer, here 1", "with 2"]),
+    ("activation", ["rellu"], ["one of", "'rellu'"]),
+    ("solver", "newton", ["newton", "'adam'"]),
+    ("l1", -1.0, ["[0.0, inf)", "-1.0"]),
+    ("l1", [0.1, -0.2], ["finite number >= 0", "-0.2"]),
+    ("l1", [0.1, 0.1, 0.1], ["one per weight matrix, here 2", "with 3"]),
+    ("l1", [0.1, np.inf], ["finite number", "inf"]),
+    ("l1", np.nan, ["nan"]),
+    ("l1", np.inf, ["inf"]),
+    ("l2", "strong", ["strong"]),
+    ("l2", [1e-3], ["one per weight matrix, here 2", "with 1"]),
+    ("weight_decay", -0.1, ["[0.0, inf)", "-0.1"]),
+    ("weight_decay", [0.1], ["[0.1]"]),
+    ("dropout", 1.0, ["[0.0, 1.0)", "1.0"]),
+    ("dropout", [0.5, 0.5], ["one per hidden layer, here 1", "with 2"]),
+    ("dropout", [1.5], ["number in [0, 1)", "1.5"]),
+    ("input_dropout", -0.1, ["[0.0, 1.0)", "-0.1"]),
+    ("batch_size", 0, ["[1, inf)", "0"]),
+    ("batch_size", 2.5, ["2.5"]),
+    ("learning_rate", "exponential", ["exponential", "'one_cycle'"]),
+    ("learning_rate_init", 0.0, ["(0.0, inf)", "0.0"]),
+    ("power_t", -1.0, ["-1.0"]),
+    ("max_iter", 0, ["[1, inf)", "0"]),
+    ("shuffle", "yes", ["yes"]),
+    ("random_state", "seed", ["seed"]),
+    ("tol", -1e-3, ["-0.001"]),
+    ("warm_start", "yes", ["yes"]),
+    ("momentum", 1.0, ["[0.0, 1.0)", "1.0"]),
+    ("nesterovs_momentum", "yes", ["yes"]),
+    ("early_stopping", "yes", ["yes"]),
+    ("validation_fraction", 1.0, ["(0.0, 1.0)", "1.0"]),
+    ("validation_fraction", 0.0, ["(0.0, 1.0)", "0.0"]),
+    ("scoring", "accurracy", ["accurracy", "'accuracy'"]),
+    ("beta_1", 1.0, ["[0.0, 1.0)", "1.0"]),
+    ("beta_2", -0.1, ["-0.1"]),
+    ("epsilon", 0.0, ["(0.0, inf)", "0.0"]),
+    ("n_iter_no_change", 0, ["[1, inf)", "0"]),
+    ("max_fun", 0, ["[1, inf)", "0"]),
+    ("dtype", "float16", ["float16", "'float32'"]),
+]
+BAD_REGRESSOR_PARAMETERS = [
+    ("loss", "mse", ["mse", "'squared_error'"]),
+    ("quantile", 1.0, ["(0.0, 1.0)", "1.0"]),
+    ("huber_delta", 0.0, ["(0.0, inf)", "0.0"]),
+    ("standardize_target", "yes", ["yes"]),
+]
+
+
+def assert_refused(call, error, *parts):
+    """The call raises the error, with all parts in its message."""
+    with pytest.raises(error) as caught:
+        call()
+    for part in parts:
+        assert part in str(caught.value)
+
+
+@both_estimators
+@pytest.mark.parametrize(("name", "value", "parts"), BAD_PARAMETERS)
+def test_parameters(Estimator, name, value, parts):
+    model = Estimator(**{name: value})
+    assert_refused(lambda: model.fit(*data_for(model)), ValueError, name, *parts)
+    assert not hasattr(model, "n_iter_")
+
+
+@pytest.mark.parametrize(("name", "value", "parts"), BAD_REGRESSOR_PARAMETERS)
+def test_parameters_of_the_regressor(name, value, parts):
+    model = RegularizedMLPRegressor(**{name: value})
+    assert_refused(lambda: model.fit(*diabetes()), ValueError, name, *parts)
+
+
+@both_estimators
+def test_every_parameter_has_a_bad_value_in_the_tables(Estimator):
+    tested = {name for name, *_ in BAD_PARAMETERS + BAD_REGRESSOR_PARAMETERS}
+    takes_anything = {"verbose"}
+    own_tests = {"class_weight"}
+    assert set(Estimator().get_params()) <= tested | takes_anything | own_tests
+
+
+@both_estimators
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", ["X", "y", "sample_weight"])
+def test_values_that_are_not_finite(Estimator, bad, where):
+    model = Estimator()
+    X, y = (array.astype(float) for array in data_for(model))
+    weights = np.ones(len(y))
+    {"X": X, "y": y, "sample_weight": weights}[where].flat[3] = bad
+    name = "NaN" if np.isnan(bad) else "infinity"
+    parts = [name] if where != "y" else []
+    assert_refused(lambda: model.fit(X, y, weights), ValueError, *parts)
+
+
+@both_estimators
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:numpy")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:sklearn")
+def test_too_large_for_float32(Estimator):
+    model = Estimator()
+    X, y = data_for(model)
+    assert_refused(lambda: model.fit(X * 1e60, y), ValueError, "too large", "float32")
+
+
+def test_target_too_large_for_float32():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor(standardize_target=False)
+    refused = lambda: model.fit(X, y * 1e60)  # noqa: E731
+    assert_refused(refused, ValueError, "y has values", "standardize_target=True")
+    model.set_params(standardize_target=True, max_iter=2).fit(X, y * 1e60)
+
+
+@both_estimators
+def test_shapes(Estimator):
+    model = Estimator()
+    X, y = data_for(model)
+    assert_refused(lambda: model.fit(X[:, 0], y), ValueError, "Reshape your data")
+    assert_refused(lambda: model.fit(X, y[:-1]), ValueError, "inconsistent numbers")
+    assert_refused(lambda: model.fit(X[:0], y[:0]), ValueError, "0 sample(s)")
+    assert_refused(lambda: model.fit(X, y, np.ones(3)), ValueError, "sample_weight")
+
+
+@both_estimators
+def test_weights(Estimator):
+    model = Estimator()
+    X, y = data_for(model)
+    weights = np.ones(len(y))
+    weights[5] = -2.0
+    assert_refused(
+        lambda: model.fit(X, y, weights), ValueError, "sample_weight", "negative", "-2"
+    )
+    assert_refused(
+        lambda: model.fit(X, y, 0 * weights), ValueError, "sample_weight", "zero"
+    )
+
+
+def test_one_class():
+    X, _ = iris()
+    model = RegularizedMLPClassifier()
+    refused = lambda: model.fit(X, ["only"] * len(X))  # noqa: E731
+    assert_refused(refused, ValueError, "at least 2 classes", "'only'")
+
+
+def test_one_class_left_by_the_weights():
+    X, y = iris()
+    model = RegularizedMLPClassifier()
+    refused = lambda: model.fit(X, y, sample_weight=y == 2)  # noqa: E731
+    assert_refused(refused, ValueError, "at least 2 classes", "sample_weight 0")
+
+
+def test_values_for_a_classifier():
+    X, y = diabetes()
+    model = RegularizedMLPClassifier()
+    assert_refused(lambda: model.fit(X, y + 0.5), ValueError, "continuous")
+    several = np.stack([np.arange(len(y)) % 3, np.arange(len(y)) % 4], axis=1)
+    assert_refused(
+        lambda: model.fit(X, several), ValueError, "0 or 1", "MultiOutputClassifier"
+    )
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "parts"),
+    [
+        ({7: 2.0}, ["class_weight", "[7]", "not among the classes"]),
+        ({0: -1.0}, ["class_weight", ">= 0", "-1.0"]),
+        ({0: np.nan}, ["class_weight", "finite"]),
+        ("balance", ["class_weight", "'balanced'"]),
+    ],
+)
+def test_class_weight(class_weight, parts):
+    X, y = iris()
+    model = RegularizedMLPClassifier(class_weight=class_weight)
+    assert_refused(lambda: model.fit(X, y), ValueError, *parts)
+
+
+def test_class_weight_where_it_has_no_meaning():
+    X, y = iris()
+    model = RegularizedMLPClassifier(class_weight="balanced")
+    labels = np.stack([y > 0, y > 1], axis=1).astype(int)
+    assert_refused(
+        lambda: model.fit(X, labels), ValueError, "class_weight", "multilabel"
+    )
+    refused = lambda: model.partial_fit(X, y, classes=[0, 1, 2])  # noqa: E731
+    assert_refused(refused, ValueError, "class_weight='balanced'", "dict")
+
+
+@pytest.mark.parametrize(
+    ("loss", "smallest", "rule"),
+    [("poisson", -1.0, "y >= 0"), ("gamma", -1.0, "y > 0"), ("gamma", 0.0, "y > 0")],
+)
+def test_targets_out_of_a_loss_range(loss, smallest, rule):
+    X, y = diabetes()
+    y = y.copy()
+    y[0] = smallest
+    model = RegularizedMLPRegressor(loss=loss)
+    assert_refused(lambda: model.fit(X, y), ValueError, loss, rule, f"is {smallest:g}")
+    # a row that is left out need not be in range
+    weights = np.ones(len(y))
+    weights[0] = 0
+    model.set_params(max_iter=2).fit(X, y, weights)
+
+
+def test_poisson_target_of_zeros():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor(loss="poisson")
+    assert_refused(lambda: model.fit(X, 0 * y), ValueError, "poisson", "positive")
+
+
+@both_estimators
+def test_predict_before_fit(Estimator):
+    model = Estimator()
+    X, _ = data_for(model)
+    assert_refused(lambda: model.predict(X), NotFittedError, Estimator.__name__)
+    assert not hasattr(model, "coefs_")
+
+
+@both_estimators
+def test_other_features_at_predict(Estimator):
+    pd = pytest.importorskip("pandas")
+    model = Estimator(max_iter=2)
+    X, y = data_for(model)
+    frame = pd.DataFrame(X).add_prefix("f")
+    model.fit(frame, y)
+    fewer = frame.drop(columns="f0")
+    assert_refused(lambda: model.predict(fewer), ValueError, "missing", "f0")
+    model.fit(X, y)
+    expected = f"expecting {X.shape[1]} features"
+    assert_refused(lambda: model.predict(X[:, 1:]), ValueError, expected)
+    model.fit(frame, y)
+    renamed = frame.rename(columns={"f0": "g0"})
+    assert_refused(lambda: model.predict(renamed), ValueError, "feature names", "g0")
+    reordered = frame[frame.columns[::-1]]
+    assert_refused(lambda: model.predict(reordered), ValueError, "same order")
+
+
+def test_partial_fit_and_classes():
+    X, y = iris()
+    model = RegularizedMLPClassifier()
+    assert_refused(
+        lambda: model.partial_fit(X, y), ValueError, "classes must be passed", "first"
+    )
+    model.partial_fit(X[y < 2], y[y < 2], classes=[0, 1])
+    assert_refused(lambda: model.partial_fit(X, y), ValueError, "[2]", "first call")
+    refused = lambda: model.partial_fit(X, y, classes=[0, 1, 2])  # noqa: E731
+    assert_refused(refused, ValueError, "classes=[0, 1, 2]", "first call")
+
+
+@both_estimators
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"solver": "lbfgs"},
+        {"early_stopping": True},
+        {"learning_rate": "cosine"},
+        {"learning_rate": "one_cycle"},
+    ],
+)
+def test_partial_fit_that_needs_to_know_the_end(Estimator, given):
+    ((name, value),) = given.items()
+    model = Estimator(**given)
+    assert not hasattr(model, "partial_fit")
+    with pytest.raises(AttributeError) as caught:
+        model.partial_fit  # noqa: B018
+    message = str(caught.value.__cause__)
+    assert f"{name}={value!r}" in message
+    assert f"Set {name}=" in message
+
+
+@both_estimators
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"dropout": 0.5},
+        {"input_dropout": 0.5},
+        {"weight_decay": 0.1},
+        {"early_stopping": True},
+    ],
+)
+def test_what_lbfgs_excludes(Estimator, given):
+    ((name, value),) = given.items()
+    model = Estimator(solver="lbfgs", **given)
+    parts = ["solver='lbfgs'", f"{name}={value!r}", "solver='adam'"]
+    assert_refused(lambda: model.fit(*data_for(model)), ValueError, *parts)
+
+
+@both_estimators
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("X_val", ["X_val", "without y_val", "both or neither"]),
+        ("y_val", ["y_val", "without X_val", "both or neither"]),
+        ("sample_weight_val", ["sample_weight_val", "without X_val"]),
+    ],
+)
+def test_validation_data_in_part(Estimator, given, parts):
+    model = Estimator(early_stopping=True)
+    X, y = data_for(model)
+    value = X if given == "X_val" else y
+    assert_refused(lambda: model.fit(X, y, **{given: value}), ValueError, *parts)
+
+
+@both_estimators
+def test_validation_data_without_early_stopping(Estimator):
+    model = Estimator()
+    X, y = data_for(model)
+    parts = ["X_val", "early_stopping=False", "Set early_stopping=True"]
+    assert_refused(lambda: model.fit(X, y, X_val=X, y_val=y), ValueError, *parts)
+
+
+@both_estimators
+def test_validation_data_that_do_not_fit(Estimator):
+    model = Estimator(early_stopping=True)
+    X, y = data_for(model)
+    fit = lambda **given: model.fit(X, y, **given)  # noqa: E731
+    assert_refused(lambda: fit(X_val=X[:, 1:], y_val=y), ValueError, "features")
+    assert_refused(lambda: fit(X_val=X, y_val=y[1:]), ValueError, "inconsistent")
+    negative = {"X_val": X, "y_val": y, "sample_weight_val": -np.ones(len(y))}
+    assert_refused(lambda: fit(**negative), ValueError, "sample_weight_val", "negative")
+
+
+def test_validation_data_with_a_new_class():
+    X, y = iris()
+    model = RegularizedMLPClassifier(early_stopping=True)
+    known = y < 2
+    refused = lambda: model.fit(X[known], y[known], X_val=X, y_val=y)  # noqa: E731
+    assert_refused(refused, ValueError, "[2]")
+
+
+def test_a_split_too_small_for_its_classes_warns():
+    X, y = iris()
+    few = np.r_[0:5, 50:55, 100:105]
+    model = RegularizedMLPClassifier(early_stopping=True, max_iter=2)
+    with pytest.warns(UserWarning, match="2 of 15 rows.*Raise validation_fraction"):
+        model.fit(X[few], y[few])
+    assert len(model.validation_scores_) == 2
+
+
+@both_estimators
+def test_a_split_that_leaves_nothing(Estimator):
+    model = Estimator(early_stopping=True, validation_fraction=0.99)
+    X, y = data_for(model)
+    few = [0, -1]
+    refused = lambda: model.fit(X[few], y[few])  # noqa: E731
+    assert_refused(refused, ValueError, "validation_fraction=0.99", "n_samples=2")
+
+
+@both_estimators
+def test_divergence_stops_and_keeps_finite_weights(Estimator):
+    model = Estimator(solver="sgd", learning_rate_init=1e30, random_state=0)
+    X, y = data_for(model)
+    with pytest.warns(ConvergenceWarning, match=r"diverged.*Lower learning_rate_init"):
+        model.fit(X, y)
+    assert np.isfinite(all_weights(model)).all()
+    assert np.isfinite(model.predict(X)).all()
+    assert model.n_iter_ < 10
+
+
+@both_estimators
+@pytest.mark.filterwarnings("error:.*has not converged")
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_not_converged(Estimator, solver):
+    model = Estimator(solver=solver, max_iter=2)
+    with pytest.warns(ConvergenceWarning, match=r"not converged.*max_iter=2.*Raise"):
+        model.fit(*data_for(model))
+
+
+REFUSED_CALLS = {
+    "X": lambda model, X, y: model.fit(X * np.nan, y),
+    "features": lambda model, X, y: model.partial_fit(X[:, 1:], y),
+    "parameter": lambda model, X, y: model.set_params(l1=[1.0]).fit(X, y),
+    "weights": lambda model, X, y: model.fit(X, y, -np.ones(len(y))),
+    "solver": lambda model, X, y: model.set_params(solver="lbfgs", dropout=0.1).fit(
+        X, y
+    ),
+    "split": lambda model, X, y: model.set_params(
+        early_stopping=True, validation_fraction=0.999
+    ).fit(X, y),
+    "validation": lambda model, X, y: model.set_params(early_stopping=True).fit(
+        X, y, X_val=X[:, 1:], y_val=y
+    ),
+    "target": lambda model, X, y: model.fit(X, np.full(len(y), np.nan)),
+}
+
+
+@both_estimators
+@pytest.mark.parametrize("warm_start", [False, True])
+@pytest.mark.parametrize("refused", REFUSED_CALLS)
+def test_a_refused_call_loses_nothing(Estimator, refused, warm_start):
+    model = Estimator((7,), max_iter=3, random_state=0, warm_start=warm_start)
+    X, y = data_for(model)
+    model.fit(X, y)
+    before = copy.deepcopy(model)
+    assert_refused(lambda: REFUSED_CALLS[refused](model, X, y), ValueError)
+    assert_array_equal(all_weights(model), all_weights(before))
+    assert_array_equal(model.predict(X), before.predict(X))
+    for name in ["n_iter_", "t_", "loss_curve_", "n_features_in_", "loss_"]:
+        assert getattr(model, name) == getattr(before, name)
+    # and training goes on as if nothing had happened
+    model.set_params(**before.get_params()).partial_fit(X, y)
+    before.partial_fit(X, y)
+    assert_array_equal(all_weights(model), all_weights(before))
+
+
+@both_estimators
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hidden_layer_sizes", (8,)), ("activation", "tanh"), ("dtype", "float64")],
+)
+def test_going_on_with_another_network(Estimator, name, value):
+    model = Estimator((7,), max_iter=2, warm_start=True)
+    X, y = data_for(model)
+    model.fit(X, y).set_params(**{name: value})
+    parts = [f"another {name}", "warm_start=False"]
+    assert_refused(lambda: model.fit(X, y), ValueError, *parts)
+
+
+def test_going_on_with_another_loss():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor(max_iter=2, warm_start=True).fit(X, y)
+    model.set_params(loss="huber")
+    assert_refused(lambda: model.fit(X, y), ValueError, "another loss")
+    two = np.stack([y, y], axis=1)
+    model.set_params(loss="squared_error")
+    assert_refused(lambda: model.fit(X, two), ValueError, "2 outputs", "1 in")
