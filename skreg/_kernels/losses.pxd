@@ -74,7 +74,9 @@ cdef inline double gamma(real f, real y, double _, real* delta) noexcept nogil:
     return <double> f + <double> ratio
 
 
-cdef inline double binary_log_loss(real f, real y, double _, real* delta) noexcept nogil:
+cdef inline double binary_log_loss(
+    real f, real y, double _, real* delta
+) noexcept nogil:
     delta[0] = logistic(f) - y
     # log(1 + exp(f)) = max(f, 0) + log(1 + exp(-|f|)), which cannot overflow
     return (
