@@ -159,7 +159,7 @@ def regularizers(problem):
         {},
         {"l2": [1 / rows, 10 / rows, 100 / rows]},
         {"l1": [0.3 / rows, 3 / rows, 10 / rows]},
-        {"weight_decay": [0.1, 0.3, 1.0]},
+        {"weight_decay": [0.03, 0.1, 0.3, 1.0]},
         {"dropout": [0.1, 0.3, 0.5]},
         {"early_stopping": [True]},
         {"dropout": [0.1], "l1": [3 / rows]},

@@ -34,6 +34,11 @@ class Difference(Sample):
         return abs(self.mean) > self.spread
 
     @property
+    def better(self):
+        """On how many folds the first model was better."""
+        return f"{np.sum(self.values > 0)} of {len(self.values)} folds"
+
+    @property
     def verdict(self):
         if not self.is_clear:
             return "within the spread"
@@ -150,11 +155,11 @@ class Comparison:
 
     @property
     def decimals(self):
-        """Decimals that show two digits of a third of the typical spread.
+        """Decimals that show two digits of half the typical spread.
 
         Differences between models spread less than their scores.
         """
-        spread = np.median([result.scores.spread for result in self.ranked]) / 3
+        spread = np.median([result.scores.spread for result in self.ranked]) / 2
         return int(np.clip(1 - np.floor(np.log10(spread)), 0, 6)) if spread else 3
 
     def show(self, sample, sign=""):
@@ -215,7 +220,8 @@ def _on_regularizers(comparison):
     else:
         yield (
             f"No regularizer helped beyond the spread over the folds; the best, "
-            f"{best.name}, changed {scoring} by {show(best, '+')}."
+            f"{best.name}, changed {scoring} by {show(best, '+')} and was better on "
+            f"{best.better}."
         )
     for verdict, wording in WORDINGS.items():
         names = [effect.name for effect in effects[1:] if effect.verdict == verdict]

@@ -56,11 +56,13 @@ def effects_table(comparison):
     table = Table(title="Each regularizer against none", box=SIMPLE_HEAD)
     table.add_column("regularizer")
     table.add_column(f"change in {comparison.scoring}", justify="right")
+    table.add_column("better on")
     table.add_column("verdict")
     for effect in comparison.effects:
         table.add_row(
             effect.name,
             comparison.show(effect, "+"),
+            effect.better,
             effect.verdict,
             style="green" if effect.verdict == "helped" else None,
         )
