@@ -1,0 +1,85 @@
+"""Every gradient of the kernels against central differences, in float64."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from cases import (
+    KEY,
+    LOSS_PARAMETERS,
+    LOSSES,
+    data_of,
+    engine_of,
+    random_weights,
+    smooth_case,
+)
+from reference import Network
+
+from skreg._activations import ACTIVATIONS
+
+ROWS = 7
+STEP = 5
+# Depth 0 has no activation.
+SHAPES = [(0, None), *product([1, 3], ACTIVATIONS)]
+
+
+def differences(function, x, h=1e-5):
+    """Central differences of a function of a vector, one coordinate at a time."""
+    gradient = np.empty_like(x)
+    for i in range(x.size):
+        kept = x[i]
+        x[i] = kept + h
+        above = function(x)
+        x[i] = kept - h
+        gradient[i] = (above - function(x)) / (2 * h)
+        x[i] = kept
+    return gradient
+
+
+def network_of(loss, depth, activation, dropout):
+    return Network(
+        [5, *[4] * depth, 3],
+        [activation] * depth,
+        loss,
+        LOSS_PARAMETERS.get(loss, 0.0),
+        dropout=[0.3] * depth if dropout else [],
+        input_dropout=0.3 if dropout else 0.0,
+    )
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(("depth", "activation"), SHAPES)
+def test_gradient(depth, activation, loss, weighted, dropout, csr):
+    network = network_of(loss, depth, activation, dropout)
+    noise = {"key": KEY if dropout else None, "step": STEP}
+    params, X, y, _ = smooth_case(network, ROWS, **noise)
+    weights = random_weights(np.random.default_rng(0), ROWS) if weighted else None
+    data = data_of(X, y, weights, csr=csr)
+    loops = engine_of(network, capacity=ROWS)
+    gradient = np.full_like(params, np.nan)
+    loops.loss_and_gradient(params, data, gradient, **noise)
+
+    expected = differences(
+        lambda w: loops.loss_and_gradient(w, data, **noise), params.copy()
+    )
+    assert np.abs(expected).max() > 1e-3
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("capacity", [1, 3, 7, 8, 100])
+def test_gradient_summed_over_chunks(capacity, csr):
+    network = network_of("squared_error", 2, "tanh", False)
+    params, X, y, _ = smooth_case(network, ROWS)
+    weights = random_weights(np.random.default_rng(0), ROWS)
+    expected_loss, expected = network.loss_and_gradient(params, X, y, weights)
+    gradient = np.full_like(params, np.nan)
+    loss = engine_of(network, capacity=capacity).loss_and_gradient(
+        params, data_of(X, y, weights, csr=csr), gradient
+    )
+    assert loss == pytest.approx(expected_loss, rel=1e-13)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-11, atol=1e-14)
