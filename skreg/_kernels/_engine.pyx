@@ -300,7 +300,6 @@ cdef class Engine:
         self.net.loss_parameter = loss_parameter
 
         self.work.capacity = capacity
-        self.work.inputs = self.buffer(capacity * layer_sizes[0]) if training else NULL
         self.work.target = self.buffer(layer_sizes[n_layers])
         self.work.panel = self.buffer(SKREG_PANEL_SIZE)
         self.work.outputs = self.buffers_per_layer(capacity, layer_sizes[1:])
@@ -461,6 +460,10 @@ cdef class Engine:
             raise ValueError("an engine with training=False can only predict")
         if data.targets is None:
             raise ValueError("the data have no targets")
+        if data.rows.dense != NULL and self.work.inputs == NULL:
+            # not for sparse X, of which a dense batch can be beyond any memory
+            self.work.inputs = self.buffer(
+                self.work.capacity * data.rows.n_features)
         return self.loop(data, key, batch_size)
 
     cdef Pass loop(self, Data data, key, Py_ssize_t batch_size) except *:

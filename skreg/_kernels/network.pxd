@@ -22,7 +22,7 @@ from skreg._kernels.types cimport Layer, Network, real
 cdef struct Workspace:
     # Buffers for `capacity` rows, laid out once; a batch uses the first rows.
     Py_ssize_t capacity
-    void* inputs      # (capacity, n_features), for dense X
+    void* inputs      # (capacity, n_features), for dense X; NULL for prediction
     void* target      # (n_outputs,), of one row
     void** outputs    # per layer: (capacity, n_out)
     void** slopes     # per hidden layer: (capacity, n_out); NULL for prediction
