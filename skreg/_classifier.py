@@ -151,7 +151,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         "logistic" (binary, multilabel) or "softmax".
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names that are all strings.
 
     See Also
@@ -458,8 +458,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
                     "not know the shares of the classes. Pass a dict such as "
                     "{label: weight}."
                 )
-            totals = [weights[y == c].sum() for c in self.classes_]
-            by_class = weights.sum() / (len(totals) * np.array(totals))
+            totals = np.array([weights[y == c].sum() for c in self.classes_])
+            # a class of an earlier call may be missing now
+            totals[totals == 0] = np.inf
+            by_class = weights.sum() / (len(totals) * totals)
         else:
             by_class = self._dict_weights()
         factors = np.zeros(len(y))

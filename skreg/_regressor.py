@@ -160,7 +160,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         "identity", or "exp" for the losses "poisson" and "gamma".
     n_features_in_ : int
         Features seen in `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Their names, where X had names that are all strings.
 
     See Also
@@ -344,6 +344,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         loss = REGRESSION_LOSSES[self.loss]
         self._check_range(loss, in_use)
         if first:
+            self._check_start(loss, in_use)
             self._one_dimensional = one_dimensional
             if self.standardize_target and loss.standardizable:
                 self._target_scale = TargetScale.of(y, weights)
@@ -365,10 +366,13 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
                 f"loss={self.loss!r} needs y {sign} {loss.smallest:g}; the smallest y "
                 f"is {smallest:g}. Shift y, or use another loss."
             )
+
+    def _check_start(self, loss, y):
+        """The first targets must have a best constant."""
         if loss.smallest == 0 and not y.any(axis=0).all():
             raise ValueError(
                 f"loss={self.loss!r} needs a positive y in every output; an output is "
-                "0 throughout."
+                "0 throughout. Give more rows, or use another loss."
             )
 
     def _loss(self):
