@@ -153,17 +153,16 @@ def _best_of_each(search, X, y):
     The search has already ranked the settings on the inner folds, so that the outer
     fold that scores these networks has had no say in their choice.
     """
+    results = search.cv_results_
     best = {}
-    tried = zip(
-        search.cv_results_["mean_test_score"], search.cv_results_["params"], strict=True
-    )
-    for score, setting in sorted(tried, key=lambda pair: -pair[0]):
-        if np.isfinite(score):
-            best.setdefault(name_of(setting), setting)
+    for index in np.argsort(results["rank_test_score"], kind="stable"):
+        setting = results["params"][index]
+        if setting and np.isfinite(results["mean_test_score"][index]):
+            best.setdefault(" + ".join(setting), setting)
     for name, setting in best.items():
         if setting == search.best_params_:
             yield name, search.best_estimator_
-        elif setting:
+        else:
             yield name, clone(search.estimator).set_params(**setting).fit(X, y)
 
 
@@ -189,11 +188,6 @@ def fit_finally(candidate, problem, settings):
         pipeline.fit(problem.X, problem.y)
     model = getattr(pipeline["model"], "best_estimator_", pipeline["model"])
     return Pipeline([*pipeline.steps[:-1], ("model", model)])
-
-
-def name_of(setting):
-    """Name a setting of regularizers by those it turns on."""
-    return " + ".join(setting) or "none"
 
 
 def final_model(model):

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .candidates import TUNED, UNREGULARIZED
+from .problem import Problem
+
+WORDINGS = {
+    "helped": "Helped as well: {}.",
+    "within the spread": "No difference beyond the spread: {}.",
+    "made it worse": "Made it worse: {}.",
+}
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class Comparison:
     left_out : list of Result
     """
 
-    problem: object
+    problem: Problem
     scoring: str
     ranked: list
     left_out: list
@@ -124,7 +131,7 @@ class Comparison:
     def of(cls, problem, scoring, folds):
         """Gather the folds of all candidates, in whatever order they arrived."""
         by_name = {}
-        for fold in sorted(folds, key=lambda fold: fold.number):
+        for fold in sorted(folds, key=lambda fold: (fold.candidate, fold.number)):
             by_name.setdefault(fold.candidate, []).append(fold)
         results = [Result(name, of_name) for name, of_name in by_name.items()]
         ranked = [result for result in results if not result.failure]
@@ -227,13 +234,6 @@ def _on_regularizers(comparison):
         names = [effect.name for effect in effects[1:] if effect.verdict == verdict]
         if names:
             yield wording.format("; ".join(names))
-
-
-WORDINGS = {
-    "helped": "Helped as well: {}.",
-    "within the spread": "No difference beyond the spread: {}.",
-    "made it worse": "Made it worse: {}.",
-}
 
 
 def _on_winner(comparison):
