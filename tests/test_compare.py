@@ -214,6 +214,7 @@ def test_lopsided_classes_and_scattered_texts_are_pointed_out():
 def test_bundled_data_need_no_file():
     problem = load_problem(None, None, "auto", 5)
     assert problem.X.shape == (442, 10)
+    assert "No file was given" in problem.notes[-1]
     assert problem.task == "regression"
 
 

@@ -77,7 +77,12 @@ def load_problem(path, target, task, folds):
             f"Run: skreg compare DATA.csv --target {target}"
         )
     table = load_diabetes(as_frame=True, scaled=False).frame
-    return state_problem("diabetes", table, "target", task, folds)
+    problem = state_problem("diabetes", table, "target", task, folds)
+    problem.notes.append(
+        "No file was given, so these are data that scikit-learn bundles: few and noisy "
+        "rows, hard on a network, easy for Ridge and Lasso."
+    )
+    return problem
 
 
 def state_problem(name, table, target, task, folds):
