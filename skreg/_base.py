@@ -10,6 +10,7 @@ import copy
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from numbers import Real
 
 import numpy as np
 from scipy import sparse
@@ -19,6 +20,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._losses import loss_name
 from skreg._network import Network, as_csr_for_kernels
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
@@ -392,7 +394,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             ("activation", activations, network.activations),
             ("dtype", np.dtype(self.dtype), network.dtype),
             ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
-            ("loss", loss, network.loss),
+            ("loss", loss_name(loss), loss_name(network.loss)),
             (loss.parameter, parameter, network.loss_parameter),
         ]:
             if now != before:
@@ -474,10 +476,31 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         return lambda: -loops.loss_and_gradient(network.params, data)
 
     def _scorer_score(self, X, y, weights):
-        """Return a function: the user's score of the weights now."""
+        """Return a function: the user's score of the weights now.
+
+        It is tried here, so that a scorer which fails does so before training. Only a
+        score of nan is no failure then: untrained weights may predict a constant.
+        """
         scorer = check_scoring(self, self.scoring)
         # a copy that shares the weights, for X is an array here, without names
         scored = copy.copy(self)
         scored.__dict__.pop("feature_names_in_", None)
         given = {} if weights is None else {"sample_weight": weights}
-        return lambda: float(scorer(scored, X, y, **given))
+
+        def score(*, trained=True):
+            value = scorer(scored, X, y, **given)
+            if not isinstance(value, Real):
+                raise ValueError(
+                    f"scoring must give one number; {self.scoring!r} gave {value!r}. "
+                    "Use scoring='loss' or a scorer of a single metric."
+                )
+            if trained and np.isnan(value):
+                raise ValueError(
+                    f"scoring={self.scoring!r} gave nan on the validation data, so "
+                    "that no epoch is the best. Use scoring='loss', raise "
+                    "validation_fraction, or pass X_val and y_val to fit."
+                )
+            return float(value)
+
+        score(trained=False)
+        return score

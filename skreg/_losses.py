@@ -114,3 +114,9 @@ REGRESSION_LOSSES = {
 
 BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean)
 MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share)
+
+
+def loss_name(loss):
+    """The name of a Loss, for errors."""
+    names = {entry: name for name, entry in REGRESSION_LOSSES.items()}
+    return names.get(loss, "log loss")

@@ -49,3 +49,8 @@ class Optimizer:
     @property
     def adam(self):
         return self.solver == "adam"
+
+    @property
+    def moments(self):
+        """The arrays that this solver keeps."""
+        return [self.first, self.second] if self.adam else [self.first]

@@ -12,6 +12,9 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+# The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
+CONVERGED, STOPPED_BY_CALLBACK = 0, 99
+
 INTERRUPTED = (
     "Training was interrupted after {done}; the estimator keeps what it has learnt "
     "so far."
@@ -70,6 +73,24 @@ class Progress:
     @property
     def exhausted(self):
         return self.waited > self.patience
+
+
+class Checkpoint:
+    """Copies of arrays to go back to."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.copies = [array.copy() for array in arrays]
+
+    def keep(self):
+        """Copy what the arrays hold now."""
+        for array, copy in zip(self.arrays, self.copies, strict=True):
+            copy[:] = array
+
+    def restore(self):
+        """Give the arrays what was kept last."""
+        for array, copy in zip(self.arrays, self.copies, strict=True):
+            array[:] = copy
 
 
 class EpochPrinter:
@@ -142,6 +163,8 @@ class StochasticTraining:
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
         self.gradient = np.empty_like(problem.network.params)
+        # the optimizer's memory, before the epoch: one that diverges leaves NaN in it
+        self.moments = Checkpoint(optimizer.moments)
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -155,13 +178,12 @@ class StochasticTraining:
         printer = None
         if self.verbose:
             printer = EpochPrinter(self.problem.validation_score is not None)
-        params = self.problem.network.params
         # Weights to go back to: the best by validation, else those before the epoch.
-        kept = params.copy()
+        weights = Checkpoint([self.problem.network.params])
         try:
             for epoch in range(max_iter):
                 task = callbacks.epoch_begins()
-                if not self._epoch(epoch, history, kept, printer):
+                if not self._epoch(epoch, history, weights, printer):
                     break
                 finished = self._finished(history)
                 if callbacks.epoch_ends(task) or finished or incremental:
@@ -172,15 +194,16 @@ class StochasticTraining:
             done = f"{history.n_iter} epochs and part of the next"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
         if self.problem.validation_score is not None and history.n_iter:
-            params[:] = kept
+            weights.restore()
 
-    def _epoch(self, epoch, history, kept, printer):
+    def _epoch(self, epoch, history, weights, printer):
         """Train one epoch; return False if it diverged, with the weights restored."""
         problem = self.problem
         params = problem.network.params
         validates = problem.validation_score is not None
         if not validates:
-            kept[:] = params
+            weights.keep()
+        self.moments.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         loss = self.engine.run_epoch(
             params,
@@ -194,10 +217,13 @@ class StochasticTraining:
             learning_rates=rates,
             batch_size=self.batch_size,
         )
-        loss += problem.network.penalty(problem.l1, problem.l2)
-        # a sum is finite only if all terms are
-        if not (np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))):
-            params[:] = kept
+        with np.errstate(over="ignore", invalid="ignore"):
+            loss += problem.network.penalty(problem.l1, problem.l2)
+            # a sum is finite only if all terms are
+            finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
+        if not finite:
+            weights.restore()
+            self.moments.restore()
             warnings.warn(
                 f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
                 "longer finite. The last finite weights are kept. Lower "
@@ -210,7 +236,7 @@ class StochasticTraining:
         history.add(loss, score, len(problem.data))
         self.loss_progress.update(-loss)
         if validates and self.score_progress.update(score):
-            kept[:] = params
+            weights.keep()
         if printer is not None:
             printer.line(
                 history.n_iter, loss, score, rates[-1], problem.network.zero_share()
@@ -370,7 +396,7 @@ class LBFGSTraining:
             return
         network.params[:] = self._weights(result.x)
         history.loss = float(result.fun)
-        if result.status == 1:
+        if result.status not in (CONVERGED, STOPPED_BY_CALLBACK):
             warnings.warn(
                 f"lbfgs has not converged after {result.nit} iterations and "
                 f"{result.nfev} evaluations (max_iter={max_iter}, "

@@ -436,7 +436,8 @@ def test_going_on_with_another_loss():
     X, y = diabetes()
     model = RegularizedMLPRegressor(max_iter=2, warm_start=True).fit(X, y)
     model.set_params(loss="huber")
-    assert_refused(lambda: model.fit(X, y), ValueError, "another loss")
+    parts = ["another loss", "'squared_error' before", "'huber' now"]
+    assert_refused(lambda: model.fit(X, y), ValueError, *parts)
     two = np.stack([y, y], axis=1)
     model.set_params(loss="squared_error")
     assert_refused(lambda: model.fit(X, two), ValueError, "2 outputs", "1 in")
