@@ -439,8 +439,6 @@ cdef class Engine:
         cdef void* w = self.parameters(params)
         cdef void* target = writable_address(
             out, self.dtype, (data.rows.n, output_count(&self.net)))
-        if self.work.inputs == NULL and data.subset is not None:
-            raise ValueError("an engine with training=False takes no subset of rows")
         with nogil:
             if self.single:
                 predict_rows(<float*> w, <float*> target, &loop, raw)
@@ -460,10 +458,6 @@ cdef class Engine:
             raise ValueError("an engine with training=False can only predict")
         if data.targets is None:
             raise ValueError("the data have no targets")
-        if data.rows.dense != NULL and self.work.inputs == NULL:
-            # not for sparse X, of which a dense batch can be beyond any memory
-            self.work.inputs = self.buffer(
-                self.work.capacity * data.rows.n_features)
         return self.loop(data, key, batch_size)
 
     cdef Pass loop(self, Data data, key, Py_ssize_t batch_size) except *:
@@ -475,6 +469,11 @@ cdef class Engine:
             raise ValueError("the data and the network differ in features")
         if data.n_outputs != output_count(&self.net):
             raise ValueError("the data and the network differ in outputs")
+        gathers = self.work.slopes != NULL or data.subset is not None
+        if gathers and data.rows.dense != NULL and self.work.inputs == NULL:
+            # not for sparse X, of which a dense batch can be beyond any memory
+            self.work.inputs = self.buffer(
+                self.work.capacity * data.rows.n_features)
         loop.net, loop.work, loop.data = &self.net, &self.work, &data.rows
         loop.batch_size = batch_size
         loop.order = NULL
