@@ -4,6 +4,8 @@ import os
 import sys
 from pathlib import Path
 
+from hypothesis import settings
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # `python -m pytest` puts the current directory first on the path, and with it the
@@ -12,3 +14,7 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
 
 # The same for `python -c` and `python -m` in the processes that tests start.
 os.environ["PYTHONSAFEPATH"] = "1"
+
+# A test that is slow because the machine is busy has not failed.
+settings.register_profile("skreg", settings.default, deadline=None)
+settings.load_profile("skreg")
