@@ -12,6 +12,8 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg._blas import one_blas_thread
+
 # The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
 CONVERGED, STOPPED_BY_CALLBACK = 0, 99
 
@@ -366,22 +368,23 @@ class LBFGSTraining:
             task = callbacks.epoch_begins()
 
         try:
-            result = minimize(
-                self.objective,
-                start,
-                method="L-BFGS-B",
-                jac=True,
-                bounds=Bounds(lower, np.inf) if self.split.size else None,
-                callback=iteration_done,
-                options={
-                    "maxiter": max_iter,
-                    "maxfun": self.max_fun,
-                    "gtol": self.tol,
-                    # near the optimum F - F* goes with the gradient squared
-                    "ftol": max(self.tol**2, 64 * np.finfo(network.dtype).eps),
-                    "maxls": 50,
-                },
-            )
+            with one_blas_thread():
+                result = minimize(
+                    self.objective,
+                    start,
+                    method="L-BFGS-B",
+                    jac=True,
+                    bounds=Bounds(lower, np.inf) if self.split.size else None,
+                    callback=iteration_done,
+                    options={
+                        "maxiter": max_iter,
+                        "maxfun": self.max_fun,
+                        "gtol": self.tol,
+                        # near the optimum F - F* goes with the gradient squared
+                        "ftol": max(self.tol**2, 64 * np.finfo(network.dtype).eps),
+                        "maxls": 50,
+                    },
+                )
         except KeyboardInterrupt:
             done = f"{history.n_iter} iterations"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)

@@ -18,9 +18,11 @@ from common import (
 )
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._activations import ACTIVATIONS
+from skreg._blas import one_blas_thread
 
 pytestmark = few_epochs
 
@@ -131,6 +133,32 @@ def test_in_workers(Estimator, given, backend):
         )
     for model in workers:
         assert_same_fit(model, expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_any_number_of_blas_threads(threads):
+    """L-BFGS-B adds up more than 10,000 numbers: OpenBLAS would share them out."""
+    X = np.random.default_rng(0).standard_normal((200, 100))
+    y = X[:, 0] * X[:, 1]
+    given = {"solver": "lbfgs", "max_iter": 10, "random_state": 0, "dtype": "float64"}
+    expected = RegularizedMLPRegressor((200,), **given).fit(X, y)
+    with threadpool_limits(threads, user_api="blas"):
+        assert_same_fit(RegularizedMLPRegressor((200,), **given).fit(X, y), expected)
+
+
+def test_the_limit_of_blas_threads_is_lifted():
+    def blas_threads():
+        pools = threadpool_info()
+        return [pool["num_threads"] for pool in pools if pool["user_api"] == "blas"]
+
+    before = blas_threads()
+    seen = []
+    with one_blas_thread():
+        with one_blas_thread():
+            seen.append(blas_threads())
+        seen.append(blas_threads())
+    assert seen == [[1] * len(before)] * 2
+    assert blas_threads() == before
 
 
 @both_estimators
