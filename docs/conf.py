@@ -40,6 +40,7 @@ if os.environ.get("READTHEDOCS"):
     }
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 # the template of classes lists the members itself
 numpydoc_show_class_members = False
 
