@@ -17,6 +17,14 @@ ROWS, FEATURES, HIDDEN = 100_000, 100, (1024, 1024)
 PATIENCE = 5.0
 
 
+@pytest.fixture(autouse=True)
+def answer_to_ctrl_c():
+    """Python's own: in a job that a shell starts in the background it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def long_problem():
     rng = np.random.default_rng(0)
@@ -40,7 +48,7 @@ def test_in_the_middle_of_an_epoch(long_problem, given):
             time.sleep(0.01)
         time.sleep(0.3)
         pressed.append(time.perf_counter())
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=press_when_training, daemon=True).start()
     with pytest.warns(UserWarning, match="interrupted.*keeps what it has learnt"):
