@@ -51,6 +51,8 @@ sphinx_gallery_conf = {
     # the examples that use a class are shown on its page
     "doc_module": "skreg",
     "backreferences_dir": "generated",
+    # output is what is printed, not the value of a last line
+    "capture_repr": (),
     "reset_modules": ("matplotlib", "plot_style.set_plot_style"),
 }
 
