@@ -35,9 +35,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, one for all or one per layer: "identity",
         "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or
-        "mish". The initial weights follow it: Glorot & Bengio (2010) for "identity",
-        "logistic" and "tanh", LeCun et al. (1998) for "selu", He et al. (2015) for
-        the others.
+        "mish". The initial weights follow it: LeCun et al.
+        (1998) for "selu", Glorot & Bengio (2010) for the others, with a third of the
+        variance for "logistic".
     solver : {"adam", "sgd", "lbfgs"}, default="adam"
         Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
         L-BFGS-B on the full batch. The last is for small data and for no hidden layer,

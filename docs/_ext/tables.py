@@ -17,7 +17,7 @@ import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from skreg._activations import ACTIVATIONS, glorot, glorot_logistic, he, lecun
+from skreg._activations import ACTIVATIONS, glorot, glorot_logistic, lecun
 from skreg._kernels import units
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS, REGRESSION_LOSSES
 
@@ -25,7 +25,6 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 INITIALISATION = {
     glorot: "Glorot & Bengio (2010)",
     glorot_logistic: "Glorot & Bengio (2010), a third of the variance",
-    he: "He et al. (2015)",
     lecun: "LeCun et al. (1998)",
 }
 LINKS = {
