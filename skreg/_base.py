@@ -161,8 +161,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         state = self._state
         state.schedule = self._new_schedule()
         state.loss_progress = self._new_progress()
-        n_tasks = self.max_iter + (self.solver == "lbfgs")
-        self._train(problem, settings, n_tasks, X, y, sample_weight)
+        self._train(problem, settings, self.max_iter, X, y, sample_weight)
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -184,11 +183,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
         state = self._state
         schedule = self._new_schedule()
-        kept = state.schedule
-        if type(kept) is not type(schedule) or kept.initial_rate != schedule.rate:
+        if state.schedule is None or not state.schedule.is_like(schedule):
             state.schedule = schedule
         if state.loss_progress is None:
             state.loss_progress = self._new_progress()
+        state.loss_progress.tol = self.tol
+        state.loss_progress.patience = self.n_iter_no_change
         self._train(problem, settings, 1, X, y, sample_weight, incremental=True)
         return self
 

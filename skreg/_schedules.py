@@ -38,6 +38,13 @@ class Constant:
         """
         return np.full(n_steps, self.rate)
 
+    def is_like(self, other):
+        """Whether `other`, a new schedule, has the same settings as this one."""
+        return type(self) is type(other) and (self.initial_rate, self.power_t) == (
+            other.initial_rate,
+            other.power_t,
+        )
+
     def stops_on_plateau(self):
         """Called after `n_iter_no_change` epochs without progress."""
         return True

@@ -353,7 +353,14 @@ class LBFGSTraining:
         lower = np.full(start.size, -np.inf)
         lower[self.split] = 0.0
         lower[network.params.size :] = 0.0
-        task = callbacks.epoch_begins()
+        task = None
+
+        def objective(x):
+            # an iteration begins with its first evaluation
+            nonlocal task
+            if task is None:
+                task = callbacks.epoch_begins()
+            return self.objective(x)
 
         def iteration_done(intermediate_result):
             nonlocal task
@@ -365,12 +372,12 @@ class LBFGSTraining:
                 )
             if callbacks.epoch_ends(task):
                 raise StopIteration
-            task = callbacks.epoch_begins()
+            task = None
 
         try:
             with one_blas_thread():
                 result = minimize(
-                    self.objective,
+                    objective,
                     start,
                     method="L-BFGS-B",
                     jac=True,

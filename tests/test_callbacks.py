@@ -24,6 +24,7 @@ class Recorder:
         self.X = X
         self.stop_after = stop_after
         self.tasks = []
+        self.begun = []
         self.predictions = []
 
     def setup(self, estimator, context):
@@ -33,7 +34,7 @@ class Recorder:
         self.tasks.append("teardown")
 
     def on_fit_task_begin(self, estimator, context):
-        pass
+        self.begun.append(context.task_name)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
         self.tasks.append(context.task_name)
@@ -53,6 +54,7 @@ def test_each_epoch_is_a_task(solver):
     model = RegularizedMLPRegressor(solver=solver, max_iter=4, random_state=0)
     model.set_callbacks(recorder).fit(X, y)
     assert recorder.tasks == ["setup", *["epoch"] * model.n_iter_, "fit", "teardown"]
+    assert recorder.begun == ["fit", *["epoch"] * model.n_iter_]
 
 
 @SOLVERS
@@ -62,7 +64,7 @@ def test_true_stops_the_fit(solver):
     model = RegularizedMLPRegressor(solver=solver, max_iter=50, random_state=0)
     model.set_callbacks(recorder).fit(X, y)
     assert model.n_iter_ == 3
-    assert len(model.loss_curve_) == 3
+    assert len(model.loss_curve_) == len(recorder.begun) - 1 == 3
     assert (model.predict(X) == recorder.predictions[-1]).all()
 
 

@@ -91,7 +91,9 @@ def test_solver_may_change_between_warm_starts(Estimator):
     losses = [estimator.fit(X, y).loss_]
     for settings in [{"solver": "sgd"}, {"solver": "lbfgs", "dropout": 0.0}]:
         losses.append(estimator.set_params(**settings).fit(X, y).loss_)
-    assert losses == sorted(losses, reverse=True)
+    # dropout makes the loss rise and fall a little
+    assert losses[1] < 1.1 * losses[0]
+    assert losses[2] < losses[0]
 
 
 @both_estimators
@@ -182,3 +184,22 @@ def test_loss_curve_of_each_fit_without_warm_start(Estimator):
     once = clone(estimator).fit(X, y)
     twice = estimator.fit(X, y).fit(X, y)
     assert_same_fit(twice, once)
+
+
+@both_estimators
+def test_adaptive_rate_heeds_what_is_set_between_calls(Estimator):
+    """A rate that has been divided stays so until the schedule's settings change."""
+    estimator = Estimator(learning_rate="adaptive", n_iter_no_change=1, tol=1e9)
+    X, y = data_for(estimator)
+
+    def rate_after(n_calls, **settings):
+        estimator.set_params(**settings)
+        for _ in range(n_calls):
+            estimator.partial_fit(X, y, **first_call(estimator))
+        return estimator._state.schedule.rate
+
+    assert rate_after(3) == 0.001 / 5
+    assert rate_after(3, n_iter_no_change=5) == 0.001 / 5
+    assert rate_after(1, n_iter_no_change=1) == 0.001 / 5 / 5
+    assert rate_after(9, tol=0.0, n_iter_no_change=9) == 0.001 / 5 / 5
+    assert rate_after(1, learning_rate_init=0.01) == 0.01
