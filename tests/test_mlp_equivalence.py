@@ -162,6 +162,11 @@ def test_same_partial_fits(solver, monkeypatch):
     assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=1e-10)
 
 
+def test_same_poisson_loss(monkeypatch):
+    theirs, ours, X, y = pair("one output", monkeypatch, loss="poisson")
+    assert_same(ours.fit(X, y), theirs.fit(X, y), X)
+
+
 def test_same_early_stopping_rule(monkeypatch):
     """Given the same validation rows: score, best epoch and its weights."""
     given = {"max_iter": 60, "tol": 1e-3, "n_iter_no_change": 5}
