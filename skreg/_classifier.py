@@ -388,11 +388,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         """The classes of a first call."""
         if self._multilabel:
             return np.arange(y.shape[1])
-        found = np.unique(y if classes is None else classes)
+        name, given = ("y", y) if classes is None else ("classes", classes)
+        found = np.unique(given)
         if len(found) < 2:
             raise ValueError(
-                f"A classifier needs at least 2 classes; y has one class, {found[0]!r} "
-                "(rows of sample_weight 0 are left out)."
+                f"A classifier needs at least 2 classes; {name} has one class, "
+                f"{found.tolist()[0]!r}. (Rows of sample_weight 0 are left out.)"
             )
         return found
 

@@ -257,6 +257,8 @@ def test_partial_fit_and_classes():
     assert_refused(
         lambda: model.partial_fit(X, y), ValueError, "classes must be passed", "first"
     )
+    refused = lambda: model.partial_fit(X, y, classes=[2])  # noqa: E731
+    assert_refused(refused, ValueError, "at least 2 classes", "classes has one", "2")
     model.partial_fit(X[y < 2], y[y < 2], classes=[0, 1])
     assert_refused(lambda: model.partial_fit(X, y), ValueError, "[2]", "first call")
     refused = lambda: model.partial_fit(X, y, classes=[0, 1, 2])  # noqa: E731
