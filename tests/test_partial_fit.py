@@ -92,7 +92,7 @@ def test_solver_may_change_between_warm_starts(Estimator):
     for settings in [{"solver": "sgd"}, {"solver": "lbfgs", "dropout": 0.0}]:
         losses.append(estimator.set_params(**settings).fit(X, y).loss_)
     # dropout makes the loss rise and fall a little
-    assert losses[1] < 1.1 * losses[0]
+    assert losses[1] < 1.5 * losses[0]
     assert losses[2] < losses[0]
 
 
