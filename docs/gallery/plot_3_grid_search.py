@@ -3,8 +3,7 @@ Searching over regularizers in a pipeline
 =========================================
 
 Every regularizer is a parameter, so a grid can choose among them. Here a network is
-scaled and tuned in one pipeline on a small sample of the digits data, 300 images, for
-which there is much to gain.
+scaled and tuned in one pipeline on a small sample of the digits data, 300 images.
 """
 
 import matplotlib.pyplot as plt
