@@ -387,8 +387,9 @@ class LBFGSTraining:
                         "maxiter": max_iter,
                         "maxfun": self.max_fun,
                         "gtol": self.tol,
-                        # near the optimum F - F* goes with the gradient squared
-                        "ftol": max(self.tol**2, 64 * np.finfo(network.dtype).eps),
+                        # near the optimum F - F* goes with the gradient squared; a
+                        # gain of a few units in the last place is noise
+                        "ftol": max(self.tol**2, 4 * np.finfo(network.dtype).eps),
                         "maxls": 50,
                     },
                 )

@@ -10,6 +10,7 @@ from common import all_weights
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import RegularizedMLPRegressor
+from skreg._schedules import SCHEDULES
 
 # One epoch of this takes several seconds.
 ROWS, FEATURES, HIDDEN = 100_000, 100, (1024, 1024)
@@ -58,19 +59,13 @@ def test_in_the_middle_of_an_epoch(long_problem, given):
     assert np.isfinite(model.predict(X[:10])).all()
 
 
-class Interrupting:
+class Interrupting(SCHEDULES["constant"]):
     """A learning-rate schedule during whose fourth epoch Ctrl-C is pressed."""
-
-    has_end = False
-    rate = initial_rate = 0.001
 
     def rates(self, epoch, n_steps, n_seen):
         if epoch == 3:
             raise KeyboardInterrupt
-        return np.full(n_steps, self.rate)
-
-    def stops_on_plateau(self):
-        return True
+        return super().rates(epoch, n_steps, n_seen)
 
 
 def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
@@ -78,7 +73,7 @@ def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
     y = X[:, 0]
     model = RegularizedMLPRegressor(random_state=0)
     with monkeypatch.context() as patch:
-        patch.setattr(model, "_new_schedule", Interrupting, raising=True)
+        patch.setitem(SCHEDULES, "constant", Interrupting)
         with pytest.warns(UserWarning, match="after 3 epochs and part of the next"):
             model.fit(X, y)
     assert model.n_iter_ == len(model.loss_curve_) == 3

@@ -196,6 +196,17 @@ def test_logistic_regression_of_three_classes(l1_ratio):
     assert ours.loss_ == pytest.approx(objective, rel=1e-7)
 
 
+@pytest.mark.parametrize("load", [iris, breast_cancer])
+@pytest.mark.parametrize("l1", [0.0, 1e-3])
+def test_single_precision_finds_the_same_optimum(load, l1):
+    X, y = load()
+    given = {"l1": l1, "l2": 1e-3, "tol": 1e-4, "max_iter": 200}
+    single = classifier(**given, dtype="float32").fit(X, y)
+    assert single.loss_ == pytest.approx(
+        classifier(l1=l1, l2=1e-3).fit(X, y).loss_, rel=1e-4
+    )
+
+
 @PROBLEMS
 @pytest.mark.parametrize("alpha", [0.01, 1.0])
 def test_poisson_regressor(load, alpha):
