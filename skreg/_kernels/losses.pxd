@@ -16,7 +16,7 @@ is part of the loss, so delta has its simple form:
 
 Poisson and gamma leave out the terms of the half deviance that f does not enter.
 Losses are summed in double. To add one: its function, its number, a line in
-`loss_and_delta`, and an entry in skreg/_losses.py.
+`row_loss`, and an entry in skreg/_losses.py.
 """
 
 from libc.math cimport log, log1p
