@@ -164,7 +164,6 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
-        self.gradient = np.empty_like(problem.network.params)
         # the optimizer's memory, before the epoch: one that diverges leaves NaN in it
         self.moments = Checkpoint(optimizer.moments)
 
@@ -212,7 +211,6 @@ class StochasticTraining:
             problem.data,
             optimizer=self.optimizer,
             segments=self.segments,
-            gradient=self.gradient,
             key=self.key,
             epoch=history.epochs_ever,
             order=self.order,

@@ -1,19 +1,23 @@
 """The loops over batches: what the Python side calls, once per epoch."""
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_Occurred
 from libc.math cimport isfinite
-from libc.stdint cimport int32_t, uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, uint8_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
-from skreg._kernels.dropout cimport Noise
-from skreg._kernels.losses cimport inverse_link
+from skreg._kernels.dropout cimport Noise, mask_size
+from skreg._kernels.losses cimport LOSS_ROWS, inverse_link
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
-from skreg._kernels.network cimport Workspace, backward, forward, loss_and_delta
-from skreg._kernels.optimizers cimport Optimizer, Segment, adam_step, sgd_step
+from skreg._kernels.network cimport (
+    BLOCK_INPUTS, BLOCK_SIZE, Scratch, Training, Workspace, backward,
+    begin_sparse_batch, end_sparse_epoch, forward, loss_and_delta)
+from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, rates_of
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows, Selection
+from skreg._kernels.sparse cimport SparseBatch
+from skreg._kernels.team cimport Team, parts, run_team, team_limit, wait_for_team
 from skreg._kernels.types cimport Layer, Network, real
 
 import numpy as np
@@ -36,27 +40,34 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64)], align=True)
+_RATES = np.dtype([
+    ("learning_rate", np.float64), ("corrected", np.float64),
+    ("first_share", np.float64)], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
 
 
+cdef extern from "Python.h":
+    # declared without `except`: a team's thread cannot raise, its caller does
+    int PyErr_CheckSignals() noexcept
+
 cdef struct Pass:
-    # What a loop over the batches of a data set needs beside the parameters.
+    # A loop over the batches of a data set, as all threads of its team see it.
     Network* net
-    Workspace* work
+    Workspace* work               # prediction: one per thread
     Rows* data
     Noise noise
     Py_ssize_t batch_size
     const Py_ssize_t* order       # of the rows; NULL: as they are
-
-cdef struct Steps:
-    # What training adds to a Pass.
-    Optimizer optimizer
-    Segment* segments
-    Py_ssize_t n_segments
-    const double* learning_rates  # one per batch
+    Training training
     Py_ssize_t before             # steps taken by earlier epochs
-    Py_ssize_t done               # steps taken by this one
+    void* params
+    void* gradient                # NULL: none is wanted, or it goes into steps
+    void* out                     # predictions
+    bint raw                      # without the inverse link
+    # results
+    double total                  # sum of the losses
+    bint interrupted              # a signal's handler raised
 
 
 cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
@@ -66,15 +77,19 @@ cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
     return batch.rows > 0
 
 
-cdef inline int look_at_signals(Pass* loop, double* operations) except -1 nogil:
+cdef inline void look_at_signals(
+    Pass* loop, Team team, double* operations
+) noexcept nogil:
     """Lets Ctrl-C through; `operations` counts the work since the last look."""
+    if team.thread > 0:
+        return
     # 6 operations per weight and row, 10 per weight for the step; roughly
     operations[0] += parameter_count(loop.net) * (6.0 * loop.batch_size + 10.0)
     if operations[0] > OPERATIONS_PER_SIGNAL_CHECK:
         operations[0] = 0
         with gil:
-            PyErr_CheckSignals()
-    return 0
+            if PyErr_CheckSignals() != 0:
+                loop.interrupted = True
 
 
 cdef inline double parameter_count(Network* net) noexcept nogil:
@@ -86,80 +101,133 @@ cdef inline Py_ssize_t output_count(Network* net) noexcept nogil:
     return net.layers[net.n_layers - 1].n_out
 
 
-cdef inline real* raw_outputs(Pass* loop, const real* _) noexcept nogil:
-    return <real*> loop.work.outputs[loop.net.n_layers - 1]
-
-
-cdef double train_epoch(
-    real* params, real* gradient, Pass* loop, Steps* steps
-) except? -1 nogil:
-    """Mean loss over the rows, each before its batch's step; see Engine.run_epoch."""
+cdef void train_epoch(Pass* loop, Team team, const real* _) noexcept nogil:
+    """All batches of an epoch, by one thread of the team; see Engine.run_epoch."""
+    cdef real* params = <real*> loop.params
     cdef Selection batch = Selection(loop.order, 0, 0)
+    cdef Training training = loop.training
+    cdef Noise noise = loop.noise
     cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
     cdef double total = 0
     cdef double operations = 0
-    cdef double loss, rate
-    cdef Py_ssize_t s
+    cdef double loss
     while next_batch(loop, &batch):
-        loop.noise.step = steps.before + steps.done
-        inputs = forward(params, loop.net, loop.data, &batch, loop.work, loop.noise)
+        noise.step = loop.before + training.step
+        begin_sparse_batch(
+            params, loop.net, loop.data, &batch, loop.work, noise, &training, team)
+        inputs = forward(
+            params, loop.net, loop.data, &batch, loop.work, noise, team, &input_stride)
         loss = loss_and_delta(
-            loop.net, loop.data, &batch, loop.work, 1.0 / batch.rows,
-            <const real*> raw_outputs(loop, params))
+            loop.net, loop.data, &batch, loop.work, 1.0 / batch.rows, team,
+            <const real*> loop.work.outputs[loop.net.n_layers - 1])
         total += loss
         if not isfinite(loss):
             break
+        look_at_signals(loop, team, &operations)
         backward(
-            params, loop.net, loop.data, &batch, loop.work, loop.noise, inputs, False,
-            gradient)
-        rate = steps.learning_rates[steps.done]
-        for s in range(steps.n_segments):
-            if steps.optimizer.adam:
-                adam_step(
-                    &steps.optimizer, &steps.segments[s], params, gradient, rate,
-                    loop.noise.step + 1)
-            else:
-                sgd_step(
-                    &steps.optimizer, &steps.segments[s], params, gradient, rate)
-        steps.done += 1
-        look_at_signals(loop, &operations)
-    return total / loop.data.n
+            params, loop.net, loop.data, &batch, loop.work, inputs, input_stride,
+            &training, <real*> NULL, team)
+        training.step += 1
+        if loop.interrupted:
+            break
+    end_sparse_epoch(params, loop.net, loop.work, &training, team)
+    if team.thread == 0:
+        loop.training.step = training.step
+        loop.total = total
 
 
-cdef double full_batch(real* params, real* gradient, Pass* loop) except? -1 nogil:
-    """Mean loss of all rows; its gradient too, summed over chunks, unless NULL."""
+cdef void full_batch(Pass* loop, Team team, const real* _) noexcept nogil:
+    """Loss of all rows and its gradient, summed over chunks, by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef real* gradient = <real*> loop.gradient
     cdef Selection batch = Selection(NULL, 0, 0)
+    cdef Training training = loop.training
     cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
     cdef double total = 0
     cdef double operations = 0
     while next_batch(loop, &batch):
-        inputs = forward(params, loop.net, loop.data, &batch, loop.work, loop.noise)
+        begin_sparse_batch(
+            params, loop.net, loop.data, &batch, loop.work, loop.noise, &training, team)
+        inputs = forward(
+            params, loop.net, loop.data, &batch, loop.work, loop.noise, team,
+            &input_stride)
         total += loss_and_delta(
-            loop.net, loop.data, &batch, loop.work, 1.0 / loop.data.n,
-            <const real*> raw_outputs(loop, params))
+            loop.net, loop.data, &batch, loop.work, 1.0 / loop.data.n, team,
+            <const real*> loop.work.outputs[loop.net.n_layers - 1])
+        look_at_signals(loop, team, &operations)
         if gradient != NULL:
+            training.accumulate = batch.first > 0
             backward(
-                params, loop.net, loop.data, &batch, loop.work, loop.noise, inputs,
-                batch.first > 0, gradient)
-        look_at_signals(loop, &operations)
-    return total / loop.data.n
+                params, loop.net, loop.data, &batch, loop.work, inputs, input_stride,
+                &training, gradient, team)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+    if team.thread == 0:
+        loop.total = total
 
 
-cdef int predict_rows(real* params, real* out, Pass* loop, bint raw) except -1 nogil:
-    """Predictions (or raw outputs) of all rows to out, (n, n_outputs)."""
-    cdef Selection batch = Selection(NULL, 0, 0)
+cdef void predict_rows(Pass* loop, Team team, const real* _) noexcept nogil:
+    """Predictions (or raw outputs) of this thread's chunks to out, (n, n_outputs)."""
+    cdef real* params = <real*> loop.params
+    cdef real* out = <real*> loop.out
+    cdef Workspace* work = &loop.work[team.thread]
+    cdef Team alone = Team(0, 1)
+    cdef Py_ssize_t chunks = parts(loop.data.n, loop.batch_size)
     cdef Py_ssize_t n_outputs = output_count(loop.net)
+    cdef Selection batch = Selection(NULL, 0, 0)
+    cdef Py_ssize_t input_stride = 0
+    cdef Py_ssize_t chunk
     cdef double operations = 0
     cdef real* f
-    while next_batch(loop, &batch):
-        forward(params, loop.net, loop.data, &batch, loop.work, loop.noise)
-        f = raw_outputs(loop, params)
-        if not raw:
-            inverse_link(loop.net.loss, batch.rows, n_outputs, f)
+    for chunk in range(
+        chunks * team.thread // team.size, chunks * (team.thread + 1) // team.size
+    ):
+        batch.first = chunk * loop.batch_size
+        batch.rows = min(loop.batch_size, loop.data.n - batch.first)
+        forward(
+            params, loop.net, loop.data, &batch, work, loop.noise, alone, &input_stride)
+        f = <real*> work.outputs[loop.net.n_layers - 1]
+        if not loop.raw:
+            inverse_link(
+                loop.net.loss, batch.rows, n_outputs, f, <real*> work.scratch[0].rows)
         memcpy(
             out + batch.first * n_outputs, f, batch.rows * n_outputs * sizeof(real))
-        look_at_signals(loop, &operations)
-    return 0
+        look_at_signals(loop, team, &operations)
+        if loop.interrupted:
+            break
+
+
+# OpenMP calls functions of these shapes.
+cdef void train_f32(void* loop, int thread, int size) noexcept nogil:
+    train_epoch(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef void train_f64(void* loop, int thread, int size) noexcept nogil:
+    train_epoch(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef void full_batch_f32(void* loop, int thread, int size) noexcept nogil:
+    full_batch(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef void full_batch_f64(void* loop, int thread, int size) noexcept nogil:
+    full_batch(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef void predict_f32(void* loop, int thread, int size) noexcept nogil:
+    predict_rows(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef void predict_f64(void* loop, int thread, int size) noexcept nogil:
+    predict_rows(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+
+def max_threads():
+    """Threads that OMP_NUM_THREADS, threadpoolctl or joblib leave to the caller."""
+    return team_limit()
+
+
+cdef int raise_pending() except -1:
+    """Raises what a signal's handler raised while a team was at work."""
+    return -1 if PyErr_Occurred() != NULL else 0
 
 
 cdef void* address(cnp.ndarray array) except? NULL:
@@ -237,6 +305,15 @@ cdef class Data:
     def __len__(self):
         return self.rows.n
 
+    cdef Py_ssize_t most_entries(self, Py_ssize_t rows) except -1:
+        """The most non-zeros that so many rows of sparse X can have together."""
+        lengths = np.diff(self.row_starts)
+        if self.subset is not None:
+            lengths = lengths[self.subset]
+        if rows < len(lengths):
+            lengths = np.partition(lengths, len(lengths) - rows)[-rows:]
+        return max(1, lengths.sum())
+
 
 cdef class Engine:
     """A network's shape, its buffers for a number of rows, and the loops over batches.
@@ -259,23 +336,30 @@ cdef class Engine:
         The most rows of a batch.
     training : bool, default=True
         False leaves out what only gradients need.
+    threads : int, default=1
+        The most threads that a call may use.
     """
 
     cdef Network net
-    cdef Workspace work
+    cdef Workspace* work                 # one; for prediction one per thread
+    cdef SparseBatch sparse
+    cdef readonly int threads
+    cdef readonly Py_ssize_t capacity
     cdef bint single
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
+    cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
     cdef object layers                   # structured array behind net.layers
     cdef list buffers                    # arrays behind the pointers
 
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, Py_ssize_t capacity=DEFAULT_ROWS,
-        bint training=True,
+        bint training=True, int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
-        cdef Py_ssize_t widest, offset = 0
+        cdef Py_ssize_t offset = 0
+        cdef int t
         self.dtype = np.dtype(dtype)
         if self.dtype not in (np.float32, np.float64):
             raise ValueError(f"dtype must be float32 or float64, got {self.dtype}")
@@ -299,15 +383,57 @@ cdef class Engine:
         self.net.loss = loss
         self.net.loss_parameter = loss_parameter
 
-        self.work.capacity = capacity
-        self.work.target = self.buffer(layer_sizes[n_layers])
-        self.work.panel = self.buffer(SKREG_PANEL_SIZE)
-        self.work.outputs = self.buffers_per_layer(capacity, layer_sizes[1:])
-        if training:
-            self.work.slopes = self.buffers_per_layer(capacity, layer_sizes[1:n_layers])
-            widest = max(layer_sizes[1:])
-            self.work.deltas[0] = self.buffer(capacity * widest)
-            self.work.deltas[1] = self.buffer(capacity * widest)
+        self.capacity = capacity
+        self.threads = threads
+        workspaces = 1 if training else threads
+        self.work = <Workspace*> self.zeros(workspaces * sizeof(Workspace))
+        for t in range(workspaces):
+            self.make_workspace(&self.work[t], layer_sizes, training)
+
+    cdef int make_workspace(
+        self, Workspace* work, layer_sizes, bint training
+    ) except -1:
+        cdef Py_ssize_t n_layers = self.net.n_layers
+        cdef Py_ssize_t widest = max(layer_sizes[1:])
+        cdef Py_ssize_t l
+        cdef int t, threads = self.threads if training else 1
+        cdef Py_ssize_t n_outputs = layer_sizes[n_layers]
+        # the raw outputs have no gaps: the losses read them as they are
+        strides = np.array(
+            [*map(self.stride_of, layer_sizes[1:n_layers]), n_outputs], dtype=np.intp)
+        self.buffers.append(strides)
+        work.capacity = self.capacity
+        work.strides = <Py_ssize_t*> address(strides)
+        work.input_stride = self.stride_of(layer_sizes[0])
+        work.outputs = self.buffers_per_layer(strides)
+        work.scratch = <Scratch*> self.zeros(threads * sizeof(Scratch))
+        for t in range(threads):
+            work.scratch[t].panel = self.buffer(SKREG_PANEL_SIZE)
+            work.scratch[t].rows = self.buffer(4 * LOSS_ROWS * n_outputs)
+            if training:
+                work.scratch[t].block = self.buffer(
+                    max(<Py_ssize_t> BLOCK_SIZE, BLOCK_INPUTS * widest))
+        if not training:
+            return 0
+        work.slopes = self.buffers_per_layer(strides)
+        work.losses = <double*> self.zeros(self.capacity * sizeof(double))
+        work.keep = <uint8_t**> self.zeros(n_layers * sizeof(void*))
+        for l in range(n_layers - 1):
+            if self.net.layers[l].dropout > 0:
+                work.keep[l] = <uint8_t*> self.zeros(
+                    mask_size(self.capacity * self.net.layers[l].n_out))
+        return 0
+
+    def stride_of(self, Py_ssize_t n):
+        """Between rows of n numbers: their beginnings must not share a cache set."""
+        step = n * self.dtype.itemsize
+        return n if step % 4096 else n + 64 // self.dtype.itemsize
+
+    cdef void* zeros(self, Py_ssize_t size) except NULL:
+        """Room for `size` bytes, zero."""
+        array = np.zeros(size, dtype=np.uint8)
+        self.buffers.append(array)
+        return address(array)
 
     cdef void* buffer(self, Py_ssize_t size) except NULL:
         """Room for `size` numbers, on a cache line of its own."""
@@ -316,12 +442,10 @@ cdef class Engine:
         cdef char* start = <char*> address(array)
         return start + (64 - <uint64_t> start % 64) % 64
 
-    cdef void** buffers_per_layer(self, Py_ssize_t rows, widths) except NULL:
-        addresses = np.empty(len(widths) + 1, dtype=np.uintp)
-        self.buffers.append(addresses)
-        cdef void** pointers = <void**> address(addresses)
-        for l, width in enumerate(widths):
-            pointers[l] = self.buffer(rows * width)
+    cdef void** buffers_per_layer(self, strides) except NULL:
+        cdef void** pointers = <void**> self.zeros(len(strides) * sizeof(void*))
+        for l, stride in enumerate(strides):
+            pointers[l] = self.buffer(self.capacity * stride)
         return pointers
 
     def segments(self, l1, l2, double weight_decay):
@@ -337,16 +461,15 @@ cdef class Engine:
         return table
 
     def run_epoch(
-        self, params, Data data, *, optimizer, segments, gradient, key,
-        Py_ssize_t epoch, Py_ssize_t[::1] order, double[::1] learning_rates,
-        Py_ssize_t batch_size,
+        self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
+        Py_ssize_t[::1] order, double[::1] learning_rates, Py_ssize_t batch_size,
     ):
         """One pass over the rows, without the GIL and without allocation.
 
         Parameters
         ----------
-        params, gradient : ndarray of shape (n_parameters,)
-            params is updated in place.
+        params : ndarray of shape (n_parameters,)
+            Updated in place.
         optimizer : object
             With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
             arrays `first` and `second`, and `step`, the steps taken so far, which is
@@ -370,11 +493,11 @@ cdef class Engine:
             if a batch's loss was not; that batch took no step.
         """
         cdef Pass loop = self.training_loop(data, key, batch_size)
-        cdef Steps steps
-        cdef void* w = self.written_parameters(params)
-        cdef void* g = self.written_parameters(gradient)
-        cdef double loss
-        if batch_size > self.work.capacity:
+        cdef Optimizer state
+        cdef Rates[::1] rates
+        cdef Py_ssize_t step
+        loop.params = self.written_parameters(params)
+        if batch_size > self.capacity:
             raise ValueError("the batch is larger than the engine's capacity")
         if learning_rates.shape[0] * batch_size < data.rows.n:
             raise ValueError("learning_rates must have one value per batch")
@@ -384,33 +507,36 @@ cdef class Engine:
             raise ValueError("a shuffle needs a key")
         if segments.dtype != _SEGMENT:
             raise ValueError("segments must come from Engine.segments")
-        steps.optimizer.adam = optimizer.adam
-        steps.optimizer.beta_1 = optimizer.beta_1
-        steps.optimizer.beta_2 = optimizer.beta_2
-        steps.optimizer.epsilon = optimizer.epsilon
-        steps.optimizer.momentum = optimizer.momentum
-        steps.optimizer.nesterov = optimizer.nesterov
-        steps.optimizer.first = self.written_parameters(optimizer.first)
-        steps.optimizer.second = (
+        state.adam = optimizer.adam
+        state.beta_1 = optimizer.beta_1
+        state.beta_2 = optimizer.beta_2
+        state.epsilon = optimizer.epsilon
+        state.momentum = optimizer.momentum
+        state.nesterov = optimizer.nesterov
+        state.first = self.written_parameters(optimizer.first)
+        state.second = (
             self.written_parameters(optimizer.second) if optimizer.adam else NULL)
-        steps.segments = <Segment*> address(segments)
-        steps.n_segments = len(segments)
-        steps.learning_rates = &learning_rates[0]
-        steps.before = optimizer.step
-        steps.done = 0
+        loop.before = optimizer.step
+        rates = np.empty(learning_rates.shape[0], dtype=_RATES)
+        for step in range(learning_rates.shape[0]):
+            rates[step] = rates_of(
+                &state, learning_rates[step], loop.before + step + 1)
+        loop.training.optimizer = &state
+        loop.training.rates = &rates[0]
+        loop.training.segments = <Segment*> address(segments)
         try:
             with nogil:
                 if order is not None:
                     loop.order = &order[0]
                     shuffle(loop.noise.rng, epoch, &order[0], data.rows.n)
-                if self.single:
-                    loss = train_epoch(<float*> w, <float*> g, &loop, &steps)
-                else:
-                    loss = train_epoch(<double*> w, <double*> g, &loop, &steps)
+                run_team(
+                    self.threads, train_f32 if self.single else train_f64, &loop)
+            if loop.interrupted:
+                raise_pending()
         finally:
             # an interrupted epoch has taken steps too
-            optimizer.step += steps.done
-        return loss
+            optimizer.step += loop.training.step
+        return loop.total / data.rows.n
 
     def loss_and_gradient(self, params, Data data, gradient=None, *, key=None, step=0):
         """Mean loss over all rows, and its gradient unless `gradient` is None.
@@ -418,32 +544,34 @@ cdef class Engine:
         With a key, dropout is on, with the masks of that step; for this the rows must
         fit into one batch.
         """
-        cdef Pass loop = self.training_loop(data, key, self.work.capacity)
-        cdef void* w = self.parameters(params)
-        cdef void* g = (
-            self.written_parameters(gradient) if gradient is not None else NULL)
-        cdef double loss
+        cdef Pass loop = self.training_loop(data, key, self.capacity)
+        loop.params = self.parameters(params)
+        if gradient is not None:
+            loop.gradient = self.written_parameters(gradient)
         loop.noise.step = step
-        if loop.noise.on and data.rows.n > self.work.capacity:
+        if loop.noise.on and data.rows.n > self.capacity:
             raise ValueError("with dropout the rows must fit into one batch")
         with nogil:
-            if self.single:
-                loss = full_batch(<float*> w, <float*> g, &loop)
-            else:
-                loss = full_batch(<double*> w, <double*> g, &loop)
-        return loss
+            run_team(
+                self.threads, full_batch_f32 if self.single else full_batch_f64, &loop)
+        if loop.interrupted:
+            raise_pending()
+        return loop.total / data.rows.n
 
     def predict(self, params, Data data, out, *, bint raw=False):
         """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs)."""
-        cdef Pass loop = self.loop(data, None, self.work.capacity)
-        cdef void* w = self.parameters(params)
-        cdef void* target = writable_address(
+        cdef Pass loop = self.loop(data, None, self.capacity)
+        cdef int threads = self.threads
+        loop.params = self.parameters(params)
+        loop.out = writable_address(
             out, self.dtype, (data.rows.n, output_count(&self.net)))
+        loop.raw = raw
+        if self.work.slopes != NULL:
+            threads = 1
         with nogil:
-            if self.single:
-                predict_rows(<float*> w, <float*> target, &loop, raw)
-            else:
-                predict_rows(<double*> w, <double*> target, &loop, raw)
+            run_team(threads, predict_f32 if self.single else predict_f64, &loop)
+        if loop.interrupted:
+            raise_pending()
         return out
 
     cdef void* parameters(self, array) except NULL:
@@ -463,21 +591,53 @@ cdef class Engine:
     cdef Pass loop(self, Data data, key, Py_ssize_t batch_size) except *:
         """A pass over the data; with a key, dropout is on."""
         cdef Pass loop
+        cdef Workspace* work
+        cdef int t
         if data.dtype != self.dtype:
             raise ValueError(f"the data are {data.dtype}, the network {self.dtype}")
         if data.rows.n_features != self.net.layers[0].n_in:
             raise ValueError("the data and the network differ in features")
         if data.n_outputs != output_count(&self.net):
             raise ValueError("the data and the network differ in outputs")
-        gathers = self.work.slopes != NULL or data.subset is not None
-        if gathers and data.rows.dense != NULL and self.work.inputs == NULL:
-            # not for sparse X, of which a dense batch can be beyond any memory
-            self.work.inputs = self.buffer(
-                self.work.capacity * data.rows.n_features)
-        loop.net, loop.work, loop.data = &self.net, &self.work, &data.rows
+        for t in range(1 if self.work.slopes != NULL else self.threads):
+            work = &self.work[t]
+            gathers = work.slopes != NULL or data.subset is not None
+            if gathers and data.rows.dense != NULL and work.inputs == NULL:
+                # not for sparse X, of which a dense batch can be beyond any memory
+                work.inputs = self.buffer(self.capacity * work.input_stride)
+                if self.net.input_dropout > 0:
+                    work.keep_inputs = <uint8_t*> self.zeros(
+                        mask_size(self.capacity * data.rows.n_features))
+            work.sparse = NULL
+        if data.rows.dense == NULL and self.work.slopes != NULL:
+            self.make_room_for_sparse(data)
+            self.work.sparse = &self.sparse
+        memset(&loop, 0, sizeof(loop))
+        loop.net, loop.work, loop.data = &self.net, self.work, &data.rows
         loop.batch_size = batch_size
-        loop.order = NULL
         loop.noise.on = key is not None
-        loop.noise.step = 0
         loop.noise.rng.key[0], loop.noise.rng.key[1] = (0, 0) if key is None else key
         return loop
+
+    cdef int make_room_for_sparse(self, Data data) except -1:
+        """For the batch with the most non-zeros that there can be."""
+        cdef SparseBatch* sparse = &self.sparse
+        cdef Py_ssize_t most = data.most_entries(self.capacity)
+        cdef Py_ssize_t n_features = data.rows.n_features
+        if sparse.slots == NULL:
+            slots = np.full(n_features, -1, dtype=np.int32)
+            self.buffers.append(slots)
+            sparse.slots = <int32_t*> address(slots)
+            sparse.steps_done = <Py_ssize_t*> self.zeros(
+                n_features * sizeof(Py_ssize_t))
+            sparse.row_starts = <Py_ssize_t*> self.zeros(
+                (self.capacity + 1) * sizeof(Py_ssize_t))
+            sparse.starts = <Py_ssize_t*> self.zeros(
+                (n_features + 1) * sizeof(Py_ssize_t))
+            sparse.columns = <int32_t*> self.zeros(n_features * sizeof(int32_t))
+        if most > self.most_entries:
+            self.most_entries = most
+            sparse.values = self.buffer(most)
+            sparse.by_column = self.buffer(most)
+            sparse.rows = <int32_t*> self.zeros(most * sizeof(int32_t))
+        return 0

@@ -4,17 +4,19 @@ Nothing here is used by a fit: the same inline functions are compiled into _engi
 """
 
 cimport numpy as cnp
-from libc.stdint cimport uint32_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 # Not `from skreg._kernels cimport activations`: Cython leaves such a file out of what
 # it tells the build to watch.
 cimport skreg._kernels.activations as activations
+cimport skreg._kernels.dropout as dropout
 cimport skreg._kernels.losses as losses
 cimport skreg._kernels.matmul as matmul
 cimport skreg._kernels.optimizers as optimizers
 cimport skreg._kernels.philox as philox
 cimport skreg._kernels.vecmath as vecmath
-from skreg._kernels.dropout cimport Noise, apply_dropout
+from skreg._kernels.dropout cimport Noise
+from skreg._kernels.team cimport Block, parts
 from skreg._kernels.types cimport real
 
 import numpy as np
@@ -24,10 +26,19 @@ cnp.import_array()
 
 def philox4x32(counter, key):
     """The four words for a counter of four words and a key of two."""
-    cdef uint32_t out[4]
-    philox.philox4x32(
-        counter[0], counter[1], counter[2], counter[3], key[0], key[1], out)
-    return [out[0], out[1], out[2], out[3]]
+    cdef uint32_t word[4]
+    word[0], word[1], word[2], word[3] = counter
+    philox.philox_block(word, key[0], key[1])
+    return [word[0], word[1], word[2], word[3]]
+
+
+def philox_group(counter, key):
+    """The 64 words of 16 blocks, from this counter on."""
+    cdef uint32_t start[4]
+    cdef uint32_t[::1] words = np.empty(64, dtype=np.uint32)
+    start[0], start[1], start[2], start[3] = counter
+    philox.philox_group(start, key[0], key[1], &words[0])
+    return np.asarray(words)
 
 
 def shuffled(Py_ssize_t n, key, epoch):
@@ -39,28 +50,41 @@ def shuffled(Py_ssize_t n, key, epoch):
     return np.asarray(order)
 
 
-def dropout_mask(const real[:, ::1] values, double rate, key, Py_ssize_t layer, step):
-    """values, (rows, n_out), times the mask of layer `layer` (0: the input)."""
-    cdef real[:, ::1] out = np.array(values)
+def dropout_mask(shape, double rate, key, Py_ssize_t layer, step):
+    """The mask of layer `layer` (0: the input) times its scale."""
+    cdef Noise noise
+    cdef Py_ssize_t size = shape[0] * shape[1]
+    cdef uint8_t[::1] keep = np.empty(dropout.mask_size(size), dtype=np.uint8)
+    noise.on = True
+    noise.rng.key[0], noise.rng.key[1] = key
+    noise.step = step
+    dropout.draw_mask(
+        noise, layer, rate, 0, parts(size, dropout.group_elements(rate)), &keep[0])
+    return np.asarray(keep)[:size].reshape(shape) * dropout.draw_of(rate).scale
+
+
+def dropout_factor(double rate, key, Py_ssize_t layer, step, uint64_t element):
+    """One element of this mask."""
     cdef Noise noise
     noise.on = True
     noise.rng.key[0], noise.rng.key[1] = key
     noise.step = step
-    apply_dropout(
-        noise, layer, rate, &out[0, 0], <real*> NULL, out.shape[0] * out.shape[1])
-    return np.asarray(out)
+    return dropout.dropout_factor(noise, layer, rate, element)
 
 
 def activate(int activation, const real[::1] z):
     """act(z) and act'(z)."""
     cdef real[::1] value = np.array(z)
     cdef real[::1] slope = np.empty_like(value)
-    activations.activate(activation, &value[0], &slope[0], z.shape[0])
+    cdef Py_ssize_t n = z.shape[0]
+    activations.activate(
+        activation, Block(0, 1, 0, n), &value[0], &slope[0], n,
+        activations.Mask(NULL, 0, 1.0))
     return np.asarray(value), np.asarray(slope)
 
 
 def vector_function(name, const real[::1] x):
-    """exp, expm1_negative, tanh, logistic or normal_cdf of vecmath.h, by element."""
+    """A function of vecmath.h, by element."""
     cdef real[::1] y = np.empty_like(x)
     cdef Py_ssize_t i
     for i in range(x.shape[0]):
@@ -72,22 +96,39 @@ def vector_function(name, const real[::1] x):
             y[i] = vecmath.tanh(x[i])
         elif name == "logistic":
             y[i] = vecmath.logistic(x[i])
+        elif name == "log":
+            y[i] = vecmath.log(x[i])
+        elif name == "log1p_unit":
+            y[i] = vecmath.log1p_unit(x[i])
         else:
             y[i] = vecmath.normal_cdf(x[i])
     return np.asarray(y)
 
 
-def row_loss(int loss, double parameter, const real[::1] f, const real[::1] y):
-    """The loss of one row and its derivative by f."""
-    cdef real[::1] delta = np.empty_like(f)
-    value = losses.row_loss(loss, parameter, f.shape[0], &f[0], &y[0], &delta[0])
-    return value, np.asarray(delta)
+def losses_of(
+    int loss, double parameter, const real[:, ::1] f, const real[:, ::1] y
+):
+    """Losses of up to LOSS_ROWS rows, and their derivatives by f; (rows, n_outputs)."""
+    rows, n_outputs = f.shape[0], f.shape[1]
+    dtype = np.asarray(f).dtype
+    cdef real[:, ::1] turned_f = np.zeros((n_outputs, losses.LOSS_ROWS), dtype)
+    cdef real[:, ::1] turned_y = np.zeros((n_outputs, losses.LOSS_ROWS), dtype)
+    cdef real[:, ::1] delta = np.zeros((n_outputs, losses.LOSS_ROWS), dtype)
+    cdef double[::1] values = np.empty(losses.LOSS_ROWS)
+    np.asarray(turned_f)[:, :rows] = np.asarray(f).T
+    np.asarray(turned_y)[:, :rows] = np.asarray(y).T
+    losses.loss_block(
+        loss, parameter, n_outputs, &turned_f[0, 0], &turned_y[0, 0], &values[0],
+        &delta[0, 0])
+    return np.asarray(values)[:rows], np.asarray(delta)[:, :rows].T
 
 
 def inverse_link(int loss, const real[:, ::1] f):
     """Predictions from raw outputs."""
     cdef real[:, ::1] out = np.array(f)
-    losses.inverse_link(loss, f.shape[0], f.shape[1], &out[0, 0])
+    cdef real[::1] scratch = np.empty(
+        2 * losses.LOSS_ROWS * f.shape[1], dtype=np.asarray(f).dtype)
+    losses.inverse_link(loss, f.shape[0], f.shape[1], &out[0, 0], &scratch[0])
     return np.asarray(out)
 
 
@@ -100,13 +141,15 @@ def soft_threshold(const real[::1] w, double threshold):
     return np.asarray(out)
 
 
-def forward_product(const real[:, ::1] x, const real[:, ::1] w, const real[:, ::1] z):
-    """z + x w."""
-    cdef real[:, ::1] out = np.array(z)
+def forward_product(const real[:, ::1] x, const real[:, ::1] w, const real[::1] b):
+    """b + x w."""
+    cdef real[:, ::1] out = np.empty(
+        (x.shape[0], w.shape[1]), dtype=np.asarray(w).dtype)
     cdef real[::1] panel = panel_like(out)
     matmul.forward_product(
-        matmul.Product(x.shape[0], x.shape[1], w.shape[1]),
-        &x[0, 0], &w[0, 0], &out[0, 0], &panel[0])
+        matmul.product_shape(x.shape[0], w.shape[1], x.shape[1]),
+        &x[0, 0], x.shape[1], &w[0, 0], w.shape[1], &b[0], &out[0, 0], w.shape[1],
+        &panel[0])
     return np.asarray(out)
 
 
@@ -118,8 +161,9 @@ def weight_gradient_product(
     cdef real[:, ::1] out = np.array(start)
     cdef real[::1] panel = panel_like(out)
     matmul.weight_gradient_product(
-        matmul.Product(x.shape[0], x.shape[1], delta.shape[1]),
-        &x[0, 0], &delta[0, 0], &out[0, 0], accumulate, &panel[0])
+        matmul.product_shape(x.shape[1], delta.shape[1], x.shape[0]),
+        &x[0, 0], x.shape[1], &delta[0, 0], delta.shape[1], &out[0, 0], accumulate,
+        &panel[0])
     return np.asarray(out)
 
 
@@ -129,8 +173,9 @@ def input_gradient_product(const real[:, ::1] delta, const real[:, ::1] w):
         (delta.shape[0], w.shape[0]), dtype=np.asarray(w).dtype)
     cdef real[::1] panel = panel_like(out)
     matmul.input_gradient_product(
-        matmul.Product(delta.shape[0], w.shape[0], w.shape[1]),
-        &delta[0, 0], &w[0, 0], &out[0, 0], &panel[0])
+        matmul.product_shape(delta.shape[0], w.shape[0], w.shape[1]),
+        &delta[0, 0], w.shape[1], &w[0, 0], w.shape[1], &out[0, 0], w.shape[0],
+        &panel[0])
     return np.asarray(out)
 
 

@@ -1,10 +1,13 @@
-"""Activations: value and slope, element by element.
+"""Activations: value and slope, element by element, with dropout's mask.
 
 Each function takes z and returns a = act(z), storing d = da/dz. Backward multiplies
-by d, so it needs neither z nor a. To add one: write its function, give it a number,
+by d (times the mask), so it needs neither z nor a nor the mask. To add one: write its function, give it a number,
 a line in `activate`, and an entry in skreg/_activations.py.
 """
 
+from libc.stdint cimport uint8_t
+
+from skreg._kernels.team cimport Block
 from skreg._kernels.types cimport real
 from skreg._kernels.vecmath cimport exp, expm1_negative, logistic, normal_cdf, tanh
 
@@ -101,42 +104,74 @@ cdef inline real mish_unit(real z, real* d) noexcept nogil:
     return z * t
 
 
+cdef struct Mask:
+    # What dropout keeps of a layer's output, (rows, n_out); keep NULL: all of it.
+    const uint8_t* keep
+    Py_ssize_t stride
+    double scale
+
+
 cdef inline void each(
-    real (*unit)(real, real*) noexcept nogil, real* z, real* slopes, Py_ssize_t n
+    real (*unit)(real, real*) noexcept nogil, Block block,
+    real* z, real* slopes, Py_ssize_t stride, Mask mask,
 ) noexcept nogil:
-    """z becomes unit(z); slopes, unless NULL, gets the derivatives. Inlined."""
-    cdef Py_ssize_t i
-    cdef real d
-    if slopes == NULL:
-        for i in range(n):
-            z[i] = unit(z[i], &d)
-    else:
-        for i in range(n):
-            z[i] = unit(z[i], &d)
-            slopes[i] = d
+    """One block of z becomes mask * unit(z), and slopes its derivative. Inlined."""
+    cdef Py_ssize_t rows = block.rows
+    cdef Py_ssize_t columns = block.columns
+    cdef real scale = <real> mask.scale
+    cdef const uint8_t* keep
+    cdef real* value
+    cdef real* slope
+    cdef real d, factor
+    cdef Py_ssize_t i, j
+    if columns == stride and (mask.keep == NULL or columns == mask.stride):
+        # rows that follow each other are one
+        columns *= rows
+        rows = 1
+    for i in range(rows):
+        value = z + i * stride
+        if slopes == NULL:
+            for j in range(columns):
+                value[j] = unit(value[j], &d)
+            continue
+        slope = slopes + i * stride
+        if mask.keep == NULL:
+            for j in range(columns):
+                value[j] = unit(value[j], &d)
+                slope[j] = d
+            continue
+        keep = mask.keep + i * mask.stride
+        for j in range(columns):
+            factor = scale if keep[j] else 0
+            value[j] = factor * unit(value[j], &d)
+            slope[j] = factor * d
 
 
 cdef inline void activate(
-    int activation, real* z, real* slopes, Py_ssize_t n
+    int activation, Block block, real* z, real* slopes, Py_ssize_t stride, Mask mask
 ) noexcept nogil:
-    """z, (n,), becomes act(z); slopes, (n,) or NULL, gets act'(z)."""
+    """One block of a layer: z becomes mask * act(z), slopes gets mask * act'(z).
+
+    z and slopes have rows of `stride` numbers; slopes NULL: none, and no mask. The
+    pointers are to the corner of the block.
+    """
     if activation == IDENTITY:
-        each(identity_unit[real], z, slopes, n)
+        each(identity_unit[real], block, z, slopes, stride, mask)
     elif activation == LOGISTIC:
-        each(logistic_unit[real], z, slopes, n)
+        each(logistic_unit[real], block, z, slopes, stride, mask)
     elif activation == TANH:
-        each(tanh_unit[real], z, slopes, n)
+        each(tanh_unit[real], block, z, slopes, stride, mask)
     elif activation == RELU:
-        each(relu_unit[real], z, slopes, n)
+        each(relu_unit[real], block, z, slopes, stride, mask)
     elif activation == LEAKY_RELU:
-        each(leaky_relu_unit[real], z, slopes, n)
+        each(leaky_relu_unit[real], block, z, slopes, stride, mask)
     elif activation == ELU:
-        each(elu_unit[real], z, slopes, n)
+        each(elu_unit[real], block, z, slopes, stride, mask)
     elif activation == SELU:
-        each(selu_unit[real], z, slopes, n)
+        each(selu_unit[real], block, z, slopes, stride, mask)
     elif activation == GELU:
-        each(gelu_unit[real], z, slopes, n)
+        each(gelu_unit[real], block, z, slopes, stride, mask)
     elif activation == SILU:
-        each(silu_unit[real], z, slopes, n)
+        each(silu_unit[real], block, z, slopes, stride, mask)
     elif activation == MISH:
-        each(mish_unit[real], z, slopes, n)
+        each(mish_unit[real], block, z, slopes, stride, mask)

@@ -4,13 +4,17 @@ In training, every element is set to zero with probability p and otherwise divid
 by 1 - p, so that its expectation is unchanged and prediction needs no correction.
 The mask multiplies a layer's output and its slope alike: backward then needs
 neither the mask nor the random numbers again.
+
+A mask is drawn before the layer is computed, one byte per element, 1 to keep it. Random
+numbers are what dropout costs, so an element gets no more bits than its rate needs: 8
+if the rate is a multiple of 1/256, such as 0.5 or 0.25, and otherwise 16, to which the
+rate is rounded. The scale belongs to the rounded rate: outputs stay unbiased.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 
 from skreg._kernels.philox cimport (
-    PHILOX_CHUNK, STREAM_DROPOUT, Philox, philox_words)
-from skreg._kernels.types cimport real
+    GROUP_WORDS, STREAM_DROPOUT, Philox, group_words, word_at)
 
 cdef struct Noise:
     # Which random numbers this step uses; off for prediction and for lbfgs.
@@ -18,47 +22,64 @@ cdef struct Noise:
     Philox rng
     uint64_t step
 
+cdef struct Draw:
+    # How a rate becomes a mask: an element whose number is below `threshold` is dropped.
+    uint32_t threshold
+    int bits          # of a number: 8 or 16
+    double scale      # of what is kept
 
-cdef inline uint32_t drop_below(double rate) noexcept nogil:
-    """A 32-bit word below this value drops its element; rate < 1."""
-    return <uint32_t> (rate * 4294967296.0)
+
+cdef inline Draw draw_of(double rate) noexcept nogil:
+    """For 0 <= rate < 1."""
+    cdef int bits = 8 if rate * 256 == <double> (<uint32_t> (rate * 256)) else 16
+    cdef uint32_t values = 1u << bits
+    cdef uint32_t threshold = min(<uint32_t> (rate * values + 0.5), values - 1)
+    return Draw(threshold, bits, values / <double> (values - threshold))
 
 
-cdef inline void apply_dropout(
-    Noise noise, Py_ssize_t layer, double rate,
-    real* values, real* slopes, Py_ssize_t n,
+cdef inline Py_ssize_t mask_size(Py_ssize_t elements) noexcept nogil:
+    """Bytes of a mask, in which groups of either kind fit."""
+    return (elements + 4 * GROUP_WORDS - 1) // (4 * GROUP_WORDS) * (4 * GROUP_WORDS)
+
+
+cdef inline Py_ssize_t group_elements(double rate) noexcept nogil:
+    """Elements for which one group of words suffices."""
+    return GROUP_WORDS * 32 // draw_of(rate).bits
+
+
+cdef inline void draw_mask(
+    Noise noise, Py_ssize_t layer, double rate, Py_ssize_t first, Py_ssize_t last,
+    uint8_t* keep,
 ) noexcept nogil:
-    """values and slopes (NULL: none), (n,), times the mask of this layer and step."""
-    cdef uint32_t words[PHILOX_CHUNK]
-    cdef uint32_t threshold = drop_below(rate)
-    cdef real scale = <real> (1.0 / (1.0 - rate))
-    cdef real factor
-    cdef Py_ssize_t i, start, length
-    start = 0
-    while start < n:
-        length = min(PHILOX_CHUNK, n - start)
-        philox_words(
-            noise.rng, STREAM_DROPOUT, layer, noise.step,
-            <uint64_t> start // 4, (length + 3) // 4, words)
-        if slopes == NULL:
-            for i in range(length):
-                factor = scale if words[i] >= threshold else 0
-                values[start + i] *= factor
+    """Groups first to last - 1 of this layer's mask at this step."""
+    cdef Draw draw = draw_of(rate)
+    cdef uint32_t words[GROUP_WORDS]
+    cdef const uint8_t* bytes_ = <const uint8_t*> words
+    cdef const uint16_t* halves = <const uint16_t*> words
+    cdef uint8_t byte_threshold = <uint8_t> draw.threshold
+    cdef uint16_t half_threshold = <uint16_t> draw.threshold
+    cdef Py_ssize_t group, i
+    cdef uint8_t* out
+    for group in range(first, last):
+        group_words(noise.rng, STREAM_DROPOUT, layer, noise.step, group, words)
+        if draw.bits == 8:
+            out = keep + group * 4 * GROUP_WORDS
+            for i in range(4 * GROUP_WORDS):
+                out[i] = bytes_[i] >= byte_threshold
         else:
-            for i in range(length):
-                factor = scale if words[i] >= threshold else 0
-                values[start + i] *= factor
-                slopes[start + i] *= factor
-        start += length
+            out = keep + group * 2 * GROUP_WORDS
+            for i in range(2 * GROUP_WORDS):
+                out[i] = halves[i] >= half_threshold
 
 
 cdef inline double dropout_factor(
     Noise noise, Py_ssize_t layer, double rate, uint64_t element
 ) noexcept nogil:
-    """The mask's value for one element, for inputs that are sparse."""
-    cdef uint32_t words[4]
-    philox_words(
-        noise.rng, STREAM_DROPOUT, layer, noise.step, element // 4, 1, words)
-    if words[element % 4] < drop_below(rate):
-        return 0.0
-    return 1.0 / (1.0 - rate)
+    """The mask's value times its scale for one element, for inputs that are sparse."""
+    cdef Draw draw = draw_of(rate)
+    cdef uint64_t per_word = 32 // draw.bits
+    cdef uint32_t word = word_at(
+        noise.rng, STREAM_DROPOUT, layer, noise.step, element // per_word)
+    cdef uint32_t number = word >> (draw.bits * (element % per_word))
+    number &= (1u << draw.bits) - 1
+    return 0.0 if number < draw.threshold else draw.scale

@@ -15,14 +15,20 @@ is part of the loss, so delta has its simple form:
     multinomial        softmax(f)     log sum exp(f) - y . f            softmax(f) - y
 
 Poisson and gamma leave out the terms of the half deviance that f does not enter.
-Losses are summed in double. To add one: its function, its number, a line in
-`row_loss`, and an entry in skreg/_losses.py.
+Losses are summed in double.
+
+Rows are taken LOSS_ROWS at a time and transposed, so that f, y and delta have the shape
+(n_outputs, LOSS_ROWS): each lane of a vector is a row, and a softmax over few classes
+costs no more per element than any other loss. To add a loss: its function, its number,
+a line in `loss_block`, and an entry in skreg/_losses.py.
 """
 
-from libc.math cimport log, log1p
-
+from skreg._kernels.matmul cimport transpose
 from skreg._kernels.types cimport real
-from skreg._kernels.vecmath cimport exp, logistic
+from skreg._kernels.vecmath cimport exp, log, log1p_unit, logistic
+
+cdef enum:
+    LOSS_ROWS = 16
 
 cdef enum Loss:
     SQUARED_ERROR = 0
@@ -81,80 +87,107 @@ cdef inline double binary_log_loss(
     # log(1 + exp(f)) = max(f, 0) + log(1 + exp(-|f|)), which cannot overflow
     return (
         <double> (<real> 0 if f < 0 else f) - <double> y * <double> f
-        + log1p(<double> exp(f if f < 0 else -f)))
+        + <double> log1p_unit(exp(f if f < 0 else -f)))
 
 
-cdef inline double each_output(
+cdef inline void each_output(
     double (*element)(real, real, double, real*) noexcept nogil,
-    Py_ssize_t n_outputs, const real* f, const real* y, double parameter, real* delta,
+    Py_ssize_t n_outputs, const real* f, const real* y, double parameter,
+    double* values, real* delta,
 ) noexcept nogil:
-    """The sum over the outputs of one row."""
-    cdef double total = 0
-    cdef Py_ssize_t j
+    """Losses that are sums over the outputs."""
+    cdef Py_ssize_t i, j
     for j in range(n_outputs):
-        total += element(f[j], y[j], parameter, &delta[j])
-    return total
+        for i in range(LOSS_ROWS):
+            values[i] += element(
+                f[j * LOSS_ROWS + i], y[j * LOSS_ROWS + i], parameter,
+                &delta[j * LOSS_ROWS + i])
 
 
-cdef inline double multinomial_log_loss(
-    Py_ssize_t n_classes, const real* f, const real* y, real* delta
+cdef inline void multinomial_log_loss(
+    Py_ssize_t n_classes, const real* f, const real* y, double* values, real* delta
 ) noexcept nogil:
-    """One row; y sums to one, one-hot or mixed."""
-    cdef double dot = 0
-    cdef double log_sum
-    cdef real total = softmax(n_classes, f, delta, &log_sum)
-    cdef Py_ssize_t j
+    """y sums to one over the classes, one-hot or mixed."""
+    cdef real log_sum[LOSS_ROWS]
+    cdef Py_ssize_t i, j
+    softmax(n_classes, f, delta, log_sum)
+    for i in range(LOSS_ROWS):
+        values[i] = log_sum[i]
     for j in range(n_classes):
-        dot += <double> y[j] * <double> f[j]
-        delta[j] = delta[j] / total - y[j]
-    return log_sum - dot
+        for i in range(LOSS_ROWS):
+            values[i] -= <double> y[j * LOSS_ROWS + i] * <double> f[j * LOSS_ROWS + i]
+            delta[j * LOSS_ROWS + i] -= y[j * LOSS_ROWS + i]
 
 
-cdef inline real softmax(
-    Py_ssize_t n_classes, const real* f, real* unscaled, double* log_sum
+cdef inline void softmax(
+    Py_ssize_t n_classes, const real* f, real* probabilities, real* log_sum
 ) noexcept nogil:
-    """unscaled = exp(f - max f); returns its sum and stores log sum exp(f)."""
-    cdef real largest = f[0]
-    cdef real total = 0
-    cdef Py_ssize_t j
+    """probabilities = exp(f) / sum exp(f), and log sum exp(f), shifted by max f."""
+    cdef real largest[LOSS_ROWS]
+    cdef real total[LOSS_ROWS]
+    cdef real value
+    cdef Py_ssize_t i, j
+    for i in range(LOSS_ROWS):
+        largest[i] = f[i]
+        total[i] = 0
     for j in range(1, n_classes):
-        largest = largest if f[j] < largest else f[j]
+        for i in range(LOSS_ROWS):
+            value = f[j * LOSS_ROWS + i]
+            # a NaN goes on as NaN
+            largest[i] = largest[i] if value < largest[i] else value
     for j in range(n_classes):
-        unscaled[j] = exp(f[j] - largest)
-        total += unscaled[j]
-    log_sum[0] = <double> largest + log(<double> total)
-    return total
+        for i in range(LOSS_ROWS):
+            value = exp(f[j * LOSS_ROWS + i] - largest[i])
+            probabilities[j * LOSS_ROWS + i] = value
+            total[i] += value
+    for i in range(LOSS_ROWS):
+        log_sum[i] = largest[i] + log(total[i])
+        total[i] = 1 / total[i]
+    for j in range(n_classes):
+        for i in range(LOSS_ROWS):
+            probabilities[j * LOSS_ROWS + i] *= total[i]
 
 
-cdef inline double row_loss(
+cdef inline void loss_block(
     int loss, double parameter, Py_ssize_t n_outputs,
-    const real* f, const real* y, real* delta,
+    const real* f, const real* y, double* values, real* delta,
 ) noexcept nogil:
-    """Loss of one row; delta gets its derivative. f, y, delta: (n_outputs,)."""
+    """Losses of LOSS_ROWS rows and their derivatives.
+
+    f, y, delta: (n_outputs, LOSS_ROWS); values: (LOSS_ROWS,).
+    """
+    cdef Py_ssize_t i
+    for i in range(LOSS_ROWS):
+        values[i] = 0
     if loss == SQUARED_ERROR:
-        return each_output(squared_error[real], n_outputs, f, y, parameter, delta)
-    if loss == ABSOLUTE_ERROR:
-        return each_output(absolute_error[real], n_outputs, f, y, parameter, delta)
-    if loss == HUBER:
-        return each_output(huber[real], n_outputs, f, y, parameter, delta)
-    if loss == QUANTILE:
-        return each_output(quantile[real], n_outputs, f, y, parameter, delta)
-    if loss == POISSON:
-        return each_output(poisson[real], n_outputs, f, y, parameter, delta)
-    if loss == GAMMA:
-        return each_output(gamma[real], n_outputs, f, y, parameter, delta)
-    if loss == BINARY_LOG_LOSS:
-        return each_output(binary_log_loss[real], n_outputs, f, y, parameter, delta)
-    return multinomial_log_loss(n_outputs, f, y, delta)
+        each_output(squared_error[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == ABSOLUTE_ERROR:
+        each_output(absolute_error[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == HUBER:
+        each_output(huber[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == QUANTILE:
+        each_output(quantile[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == POISSON:
+        each_output(poisson[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == GAMMA:
+        each_output(gamma[real], n_outputs, f, y, parameter, values, delta)
+    elif loss == BINARY_LOG_LOSS:
+        each_output(binary_log_loss[real], n_outputs, f, y, parameter, values, delta)
+    else:
+        multinomial_log_loss(n_outputs, f, y, values, delta)
 
 
 cdef inline void inverse_link(
-    int loss, Py_ssize_t rows, Py_ssize_t n_outputs, real* f
+    int loss, Py_ssize_t rows, Py_ssize_t n_outputs, real* f, real* scratch
 ) noexcept nogil:
-    """Raw outputs f, (rows, n_outputs), become predictions."""
-    cdef Py_ssize_t i, j
-    cdef double log_sum
-    cdef real total
+    """Raw outputs f, (rows, n_outputs), become predictions.
+
+    scratch: (2, n_outputs, LOSS_ROWS), for the softmax.
+    """
+    cdef real* turned = scratch
+    cdef real* probabilities = scratch + n_outputs * LOSS_ROWS
+    cdef real log_sum[LOSS_ROWS]
+    cdef Py_ssize_t i, block
     if loss == POISSON or loss == GAMMA:
         for i in range(rows * n_outputs):
             f[i] = exp(f[i])
@@ -162,7 +195,12 @@ cdef inline void inverse_link(
         for i in range(rows * n_outputs):
             f[i] = logistic(f[i])
     elif loss == MULTINOMIAL_LOG_LOSS:
-        for i in range(rows):
-            total = softmax(n_outputs, &f[i * n_outputs], &f[i * n_outputs], &log_sum)
-            for j in range(n_outputs):
-                f[i * n_outputs + j] /= total
+        for i from 0 <= i < rows by LOSS_ROWS:
+            block = min(<Py_ssize_t> LOSS_ROWS, rows - i)
+            transpose(
+                block, n_outputs, f + i * n_outputs, n_outputs,
+                turned, LOSS_ROWS, LOSS_ROWS)
+            softmax(n_outputs, turned, probabilities, log_sum)
+            transpose(
+                n_outputs, block, probabilities, LOSS_ROWS,
+                f + i * n_outputs, n_outputs, 0)

@@ -1,68 +1,86 @@
-/* C = A B or C += A B for the matrices of a small network, in registers.
+/* C = S + A B for the matrices of a small network.
  *
- * Every element of C is one sum over k = 0, 1, ..., K-1, in that order, whichever
- * tile it falls into: so a row of C has the same bits alone or in a batch, and
- * later with any number of threads.
+ * A and B are given by a pointer and two strides, which makes all transpositions one
+ * function. C is row-major with row stride ldc. S is C itself, or a row to start from
+ * (start_row = 0), or zero (start = NULL).
  *
- * A and B are given by a pointer and two strides, which makes all four
- * transpositions one function. C is row-major with row stride ldc. B is read in
- * panels of NV vectors of columns; a panel that is not contiguous or not full is
- * first copied to `panel`, padded with zeros.
+ * Every element of C is one sum over k = 0, 1, ..., K-1, in that order, whichever tile
+ * it falls into: so a row of C has the same bits alone or in a batch, and a block of C
+ * the same as within the whole, which is how threads share a product. (With one column
+ * the order is another, but also the same for every row.)
  *
- * With GCC and clang the tile is written with vector types; other compilers get
- * plain loops that sum in the same order.
+ *     matmul_tile.h     the block of C that is held in registers
+ *     matmul_pack.h     panels of B made contiguous, and transposed where B is
+ *     matmul_column.h   B a single column
+ *
+ * Without vector extensions: plain loops that sum in the same order.
  */
 #ifndef SKREG_MATMUL_H
 #define SKREG_MATMUL_H
 
-#include <stddef.h>
-#include <string.h>
+#include "vectors.h"
 
-#if defined(__GNUC__) || defined(__clang__)
-#define SKREG_VECTORS 1
-#endif
-
-/* VBYTES: bytes of a vector. MR x NV: the tile of accumulators, rows x vectors, as
- * large as the register file allows beside NV vectors of B and one value of A. */
+/* Rows of a tile: as many as the registers allow, at two vectors each, beside two
+ * vectors of B and a number of A. There are 32 registers, or 16. */
 #if defined(__AVX512F__)
-#define VBYTES 64
 #define MR 12
-#define NV 2
-#elif defined(__AVX__)
-#define VBYTES 32
+#elif defined(__AVX2__)
 #define MR 6
-#define NV 2
 #elif defined(__aarch64__)
-#define VBYTES 16
-#define MR 8
-#define NV 3
+#define MR 12
 #else
-#define VBYTES 16
 #define MR 4
-#define NV 2
 #endif
 
-/* K is cut into blocks, so that a panel of B and the rows of A stay in cache. */
+/* K is cut into blocks of KC, so that a panel of B stays in the second-level cache. */
 #define KC 512
+
+/* A panel of B is copied before use if its part of B spans more bytes than this, and
+ * at least so many rows of A profit: measured on 256 x 1024 x 1024, where it gains 4 %.
+ * Below, reading B where it stands is as fast. */
+#define PACK_BYTES (1 << 19)
+#define PACK_ROWS 48
 
 /* The shape of a product: C is m x n, the sums run over k. */
 typedef struct {
     ptrdiff_t m, n, k;
 } product_shape;
 
+#define PASTE_(a, b) a##b
+#define PASTE(a, b) PASTE_(a, b)
+#define FN(name) PASTE(name##_, TYPE)
+#define VEC PASTE(vec_, TYPE)
+#define LANES PASTE(LANES_, TYPE)
+#define LOAD_PART PASTE(LOAD_PART_, TYPE)
+#define STORE_PART PASTE(STORE_PART_, TYPE)
+#define INTERLEAVE PASTE(INTERLEAVE_, TYPE)
+
 #define REAL float
-#define FN(name) name##_f32
-#include "matmul_tiles.h"
+#define TYPE f32
+#include "matmul_typed.h"
 #undef REAL
-#undef FN
+#undef TYPE
 
 #define REAL double
-#define FN(name) name##_f64
-#include "matmul_tiles.h"
+#define TYPE f64
+#include "matmul_typed.h"
 #undef REAL
-#undef FN
+#undef TYPE
 
-/* Numbers of REAL that `panel` must hold, for the widest panel of either type. */
-#define SKREG_PANEL_SIZE (KC * NV * VBYTES / (ptrdiff_t)sizeof(float))
+#undef FN
+#undef VEC
+#undef LANES
+#undef LOAD_PART
+#undef STORE_PART
+#undef INTERLEAVE
+
+#ifdef SKREG_VECTORS
+/* Columns of a panel, and the numbers that room for one must hold, for either type. */
+#define SKREG_PANEL_COLUMNS (2 * LANES_f32)
+#define SKREG_PANEL_SIZE (KC * SKREG_PANEL_COLUMNS)
+#else
+#define SKREG_PANEL_COLUMNS 32
+#define SKREG_PANEL_SIZE 1
+#endif
 
 #endif

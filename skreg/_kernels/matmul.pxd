@@ -1,11 +1,13 @@
-"""The three products of a dense layer.
+"""The three products of a dense layer, or a block of one.
 
 With X of shape (rows, n_in), W of shape (n_in, n_out) and D = dloss/dZ of shape
 (rows, n_out), all row-major:
 
-    forward          Z += X W
-    weight gradient  G  = X^T D   (or +=, summing over chunks of rows)
+    forward          Z = b + X W
+    weight gradient  G = X^T D   (or +=, summing over chunks of rows)
     input gradient   dX = D W^T
+
+Rows of X, D and Z may stand further apart than they are long (their strides).
 """
 
 from skreg._kernels.types cimport real
@@ -16,60 +18,82 @@ cdef extern from "matmul.h" nogil:
         Py_ssize_t n
         Py_ssize_t k
     Py_ssize_t SKREG_PANEL_SIZE
+    Py_ssize_t SKREG_PANEL_COLUMNS
     void matmul_f32(
         product_shape shape, const float* a, Py_ssize_t a_row, Py_ssize_t a_col,
-        const float* b, Py_ssize_t b_row, Py_ssize_t b_col,
-        float* c, Py_ssize_t ldc, int accumulate, float* panel) noexcept
+        const float* b, Py_ssize_t b_row, Py_ssize_t b_col, const float* start,
+        Py_ssize_t start_row, float* c, Py_ssize_t ldc, float* panel) noexcept
     void matmul_f64(
         product_shape shape, const double* a, Py_ssize_t a_row, Py_ssize_t a_col,
-        const double* b, Py_ssize_t b_row, Py_ssize_t b_col,
-        double* c, Py_ssize_t ldc, int accumulate, double* panel) noexcept
+        const double* b, Py_ssize_t b_row, Py_ssize_t b_col, const double* start,
+        Py_ssize_t start_row, double* c, Py_ssize_t ldc, double* panel) noexcept
+    void transpose_f32(
+        Py_ssize_t rows, Py_ssize_t columns, const float* source,
+        Py_ssize_t source_row, float* to, Py_ssize_t to_row,
+        Py_ssize_t padded) noexcept
+    void transpose_f64(
+        Py_ssize_t rows, Py_ssize_t columns, const double* source,
+        Py_ssize_t source_row, double* to, Py_ssize_t to_row,
+        Py_ssize_t padded) noexcept
 
-cdef struct Product:
-    Py_ssize_t rows
-    Py_ssize_t n_in
-    Py_ssize_t n_out
+
+cdef inline void matmul(
+    product_shape shape, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+    const real* b, Py_ssize_t b_row, Py_ssize_t b_col,
+    const real* start, Py_ssize_t start_row, real* c, Py_ssize_t ldc, real* panel,
+) noexcept nogil:
+    """C = start + A B; see matmul.h."""
+    if real is float:
+        matmul_f32(
+            shape, a, a_row, a_col, b, b_row, b_col, start, start_row, c, ldc, panel)
+    else:
+        matmul_f64(
+            shape, a, a_row, a_col, b, b_row, b_col, start, start_row, c, ldc, panel)
+
+
+cdef inline void transpose(
+    Py_ssize_t rows, Py_ssize_t columns, const real* source, Py_ssize_t source_row,
+    real* to, Py_ssize_t to_row, Py_ssize_t padded,
+) noexcept nogil:
+    """to[j, i] = source[i, j], rows of `to` filled with zeros up to `padded`."""
+    if real is float:
+        transpose_f32(rows, columns, source, source_row, to, to_row, padded)
+    else:
+        transpose_f64(rows, columns, source, source_row, to, to_row, padded)
 
 
 cdef inline void forward_product(
-    Product p, const real* x, const real* w, real* z, real* panel
+    product_shape shape, const real* x, Py_ssize_t x_stride,
+    const real* w, Py_ssize_t n_out, const real* b, real* z, Py_ssize_t z_stride,
+    real* panel,
 ) noexcept nogil:
-    """Z += X W."""
-    cdef product_shape shape = product_shape(p.rows, p.n_out, p.n_in)
-    if real is float:
-        matmul_f32(shape, x, p.n_in, 1, w, p.n_out, 1, z, p.n_out, True, panel)
-    else:
-        matmul_f64(shape, x, p.n_in, 1, w, p.n_out, 1, z, p.n_out, True, panel)
+    """Z = b + X W: rows m, columns n of W's n_out, sums over k inputs."""
+    matmul(shape, x, x_stride, 1, w, n_out, 1, b, 0, z, z_stride, panel)
 
 
 cdef inline void weight_gradient_product(
-    Product p, const real* x, const real* delta, real* g, bint accumulate, real* panel
+    product_shape shape, const real* x, Py_ssize_t x_stride,
+    const real* delta, Py_ssize_t delta_stride, real* g, bint accumulate, real* panel,
 ) noexcept nogil:
-    """G = X^T D, or G += X^T D."""
-    cdef product_shape shape
-    if p.n_out == 1:
+    """G = X^T D, or G += X^T D: inputs m, outputs n, sums over k rows."""
+    cdef product_shape turned
+    if shape.n == 1:
         # a column: computed as the row D^T X, whose sums run along contiguous X
-        shape = product_shape(1, p.n_in, p.rows)
-        if real is float:
-            matmul_f32(shape, delta, 1, 1, x, p.n_in, 1, g, p.n_in, accumulate, panel)
-        else:
-            matmul_f64(shape, delta, 1, 1, x, p.n_in, 1, g, p.n_in, accumulate, panel)
+        turned = product_shape(1, shape.m, shape.k)
+        matmul(
+            turned, delta, 1, delta_stride, x, x_stride, 1,
+            g if accumulate else NULL, shape.m, g, shape.m, panel)
         return
-    shape = product_shape(p.n_in, p.n_out, p.rows)
-    if real is float:
-        matmul_f32(
-            shape, x, 1, p.n_in, delta, p.n_out, 1, g, p.n_out, accumulate, panel)
-    else:
-        matmul_f64(
-            shape, x, 1, p.n_in, delta, p.n_out, 1, g, p.n_out, accumulate, panel)
+    matmul(
+        shape, x, 1, x_stride, delta, delta_stride, 1,
+        g if accumulate else NULL, shape.n, g, shape.n, panel)
 
 
 cdef inline void input_gradient_product(
-    Product p, const real* delta, const real* w, real* dx, real* panel
+    product_shape shape, const real* delta, Py_ssize_t delta_stride,
+    const real* w, Py_ssize_t n_out, real* dx, Py_ssize_t dx_stride, real* panel,
 ) noexcept nogil:
-    """dX = D W^T."""
-    cdef product_shape shape = product_shape(p.rows, p.n_in, p.n_out)
-    if real is float:
-        matmul_f32(shape, delta, p.n_out, 1, w, 1, p.n_out, dx, p.n_in, False, panel)
-    else:
-        matmul_f64(shape, delta, p.n_out, 1, w, 1, p.n_out, dx, p.n_in, False, panel)
+    """dX = D W^T: rows m, inputs n, sums over k = n_out outputs."""
+    matmul(
+        shape, delta, delta_stride, 1, w, 1, n_out, <const real*> NULL, 0,
+        dx, dx_stride, panel)

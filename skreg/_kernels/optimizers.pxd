@@ -35,6 +35,41 @@ cdef struct Optimizer:
     void* first    # Adam: mean of the gradient; SGD: velocity; (n_parameters,)
     void* second   # Adam: mean of its square; SGD: NULL
 
+cdef struct Rates:
+    # What all parameters have in common in one step.
+    double learning_rate
+    double corrected    # Adam: lr_t
+    double first_share  # Adam: 1 - beta_1^t
+
+
+cdef inline Rates rates_of(
+    Optimizer* optimizer, double learning_rate, double step
+) noexcept nogil:
+    """step counts from 1, over all epochs."""
+    cdef double share
+    if not optimizer.adam:
+        return Rates(learning_rate, learning_rate, 1.0)
+    # pow, for ** on two doubles goes through complex numbers
+    share = 1.0 - pow(optimizer.beta_1, step)
+    return Rates(
+        learning_rate,
+        learning_rate * sqrt(1.0 - pow(optimizer.beta_2, step)) / share, share)
+
+
+cdef inline void optimizer_step(
+    Optimizer* optimizer, Rates* rates, Segment* segment,
+    Py_ssize_t first, Py_ssize_t size, real* params, const real* gradient,
+) noexcept nogil:
+    """The step for a segment's elements first, ..., first + size - 1.
+
+    params: the whole buffer; gradient: of these elements alone.
+    """
+    first += segment.start
+    if optimizer.adam:
+        adam_step(optimizer, rates, segment, first, size, params, gradient)
+    else:
+        sgd_step(optimizer, rates, segment, first, size, params, gradient)
+
 
 cdef inline real soft_threshold(real w, real threshold) noexcept nogil:
     """argmin_u (u - w)^2 / 2 + threshold |u|. Exactly +0.0 where |w| <= threshold."""
@@ -44,47 +79,43 @@ cdef inline real soft_threshold(real w, real threshold) noexcept nogil:
 
 
 cdef inline void adam_step(
-    Optimizer* adam, Segment* segment, real* params, const real* gradient,
-    double learning_rate, double step,
+    Optimizer* adam, Rates* rates, Segment* segment, Py_ssize_t start,
+    Py_ssize_t size, real* params, const real* gradient,
 ) noexcept nogil:
-    """Adam (Kingma & Ba 2015); step counts from 1.
+    """Adam (Kingma & Ba 2015), at step t.
 
         m <- beta_1 m + (1 - beta_1) g,    v <- beta_2 v + (1 - beta_2) g^2
         lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
-        size = lr_t / (sqrt(v) + epsilon),      w <- w - size m
+        metric = lr_t / (sqrt(v) + epsilon),    w <- w - metric m
 
     m is the mean gradient times 1 - beta_1^t, for which lr_t makes up: so the metric
-    of the step, by which the mean gradient is multiplied, is size (1 - beta_1^t).
+    of the step, by which the mean gradient is multiplied, is metric (1 - beta_1^t).
     """
-    cdef real* w = params + segment.start
-    cdef const real* gradients = gradient + segment.start
-    cdef real* m = <real*> adam.first + segment.start
-    cdef real* v = <real*> adam.second + segment.start
+    cdef real* w = params + start
+    cdef real* m = <real*> adam.first + start
+    cdef real* v = <real*> adam.second + start
     cdef real beta_1 = <real> adam.beta_1
     cdef real beta_2 = <real> adam.beta_2
     cdef real rest_1 = <real> (1.0 - adam.beta_1)
     cdef real rest_2 = <real> (1.0 - adam.beta_2)
     cdef real epsilon = <real> adam.epsilon
-    # pow, for ** on two doubles goes through complex numbers
-    cdef double share_1 = 1.0 - pow(adam.beta_1, step)
-    cdef double share_2 = 1.0 - pow(adam.beta_2, step)
-    cdef real l1 = <real> (share_1 * segment.l1)
+    cdef real lr_t = <real> rates.corrected
+    cdef real l1 = <real> (rates.first_share * segment.l1)
     cdef real l2 = <real> segment.l2
-    cdef real decay = <real> (learning_rate * segment.weight_decay)
-    cdef real lr_t = <real> (learning_rate * sqrt(share_2) / share_1)
-    cdef real g, size
+    cdef real decay = <real> (rates.learning_rate * segment.weight_decay)
+    cdef real g, metric
     cdef Py_ssize_t i
-    for i in range(segment.size):
-        g = gradients[i] + l2 * w[i]
+    for i in range(size):
+        g = gradient[i] + l2 * w[i]
         m[i] = beta_1 * m[i] + rest_1 * g
         v[i] = beta_2 * v[i] + rest_2 * g * g
-        size = lr_t / (square_root(v[i]) + epsilon)
-        w[i] = soft_threshold(w[i] - decay * w[i] - size * m[i], size * l1)
+        metric = lr_t / (square_root(v[i]) + epsilon)
+        w[i] = soft_threshold(w[i] - decay * w[i] - metric * m[i], metric * l1)
 
 
 cdef inline void sgd_step(
-    Optimizer* sgd, Segment* segment, real* params, const real* gradient,
-    double learning_rate,
+    Optimizer* sgd, Rates* rates, Segment* segment, Py_ssize_t start,
+    Py_ssize_t size, real* params, const real* gradient,
 ) noexcept nogil:
     """SGD with (Nesterov) momentum mu, in its proximal form.
 
@@ -100,39 +131,38 @@ cdef inline void sgd_step(
     both are the familiar v <- mu v - lr g, w <- w + v (or w + mu v - lr g). Decay
     shifts the iterate without entering the velocity (Loshchilov & Hutter 2019).
     """
-    cdef real* w = params + segment.start
-    cdef const real* gradients = gradient + segment.start
-    cdef real* v = <real*> sgd.first + segment.start
+    cdef real* w = params + start
+    cdef real* v = <real*> sgd.first + start
     cdef real mu = <real> sgd.momentum
-    cdef real lr = <real> learning_rate
+    cdef real lr = <real> rates.learning_rate
     cdef real l1 = <real> segment.l1
     cdef real l2 = <real> segment.l2
-    cdef real threshold = <real> (learning_rate * segment.l1)
-    cdef real decay = <real> (learning_rate * segment.weight_decay)
-    cdef real start, moved, ahead, iterate, shift
+    cdef real threshold = <real> (rates.learning_rate * segment.l1)
+    cdef real decay = <real> (rates.learning_rate * segment.weight_decay)
+    cdef real decayed, moved, ahead, iterate, shift
     cdef Py_ssize_t i
     if l1 == 0:
-        for i in range(segment.size):
-            moved = lr * (gradients[i] + l2 * w[i])
+        for i in range(size):
+            moved = lr * (gradient[i] + l2 * w[i])
             v[i] = mu * v[i] - moved
             w[i] = w[i] - decay * w[i] + (mu * v[i] - moved if sgd.nesterov else v[i])
     elif sgd.nesterov:
-        for i in range(segment.size):
+        for i in range(size):
             # Zeros must be exact: the iterate that was set to zero, though a fused
             # w - mu v has a rounding error, and the velocity of one that stays there.
             ahead = mu * v[i]
             iterate = 0 if w[i] == ahead else w[i] - ahead
             shift = decay * w[i]
             moved = soft_threshold(
-                w[i] - shift - lr * (gradients[i] + l2 * w[i]), threshold)
+                w[i] - shift - lr * (gradient[i] + l2 * w[i]), threshold)
             v[i] = 0 if iterate == 0 and moved == 0 else moved - (iterate - shift)
             w[i] = moved + mu * v[i]
     else:
-        for i in range(segment.size):
-            start = w[i] - decay * w[i]
+        for i in range(size):
+            decayed = w[i] - decay * w[i]
             moved = soft_threshold(
-                start - lr * (gradients[i] + l2 * w[i]) + mu * v[i], threshold)
-            v[i] = moved - start
+                decayed - lr * (gradient[i] + l2 * w[i]) + mu * v[i], threshold)
+            v[i] = moved - decayed
             w[i] = moved
 
 

@@ -2,80 +2,68 @@
 
 Four 32-bit words are a pure function of a key and a counter, so a mask needs no
 state, is the same whichever thread or chunk asks for it, and can be computed again
-instead of stored. The counter names what the number is for:
+instead of stored. The counter names what the numbers are for:
 
-    word 0   element // 4, low half      (element: position in the batch's matrix)
-    word 1   element // 4, high half << 16 | layer
+    word 0   number of the block, low half
+    word 1   its high half << 16 | layer
     word 2   step, low half              (optimizer steps since the first fit)
     word 3   step, high half << 8 | stream
 
-Word i of the result belongs to element 4 * (element // 4) + i.
+Blocks are drawn in groups of 16, which is 64 words, in the order of philox.h: word w
+of block b of a group stands at position 16 w + 2 (b % 8) + b // 8.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from skreg._kernels.types cimport real
+cdef extern from "philox.h" nogil:
+    void philox_block(uint32_t* word, uint32_t key_0, uint32_t key_1) noexcept
+    void philox_group(
+        const uint32_t* counter, uint32_t key_0, uint32_t key_1,
+        uint32_t* out) noexcept
 
 cdef enum Stream:
     STREAM_DROPOUT = 0
     STREAM_SHUFFLE = 1
 
+cdef enum:
+    GROUP_BLOCKS = 16
+    GROUP_WORDS = 64
+
 cdef struct Philox:
     uint32_t key[2]
 
-# Words drawn at a time: small enough for the L1 cache, a multiple of 4.
-cdef enum:
-    PHILOX_CHUNK = 1024
 
-
-cdef inline void philox4x32(
-    uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3,
-    uint32_t k0, uint32_t k1, uint32_t* out,
+cdef inline void set_counter(
+    uint32_t* counter, uint64_t block, Py_ssize_t layer, uint64_t step, int stream
 ) noexcept nogil:
-    """The ten rounds; out: (4,)."""
-    cdef uint64_t product0, product1
-    cdef int _
-    for _ in range(10):
-        product0 = <uint64_t> 0xD2511F53u * c0
-        product1 = <uint64_t> 0xCD9E8D57u * c2
-        c0 = <uint32_t> (product1 >> 32) ^ c1 ^ k0
-        c1 = <uint32_t> product1
-        c2 = <uint32_t> (product0 >> 32) ^ c3 ^ k1
-        c3 = <uint32_t> product0
-        k0 += 0x9E3779B9u
-        k1 += 0xBB67AE85u
-    out[0] = c0
-    out[1] = c1
-    out[2] = c2
-    out[3] = c3
+    """counter: (4,)."""
+    counter[0] = <uint32_t> block
+    counter[1] = <uint32_t> (block >> 32) << 16 | <uint32_t> layer
+    counter[2] = <uint32_t> step
+    counter[3] = <uint32_t> (step >> 32) << 8 | <uint32_t> stream
 
 
-cdef inline void philox_words(
-    Philox rng, int stream, Py_ssize_t layer, uint64_t step,
-    uint64_t first_block, Py_ssize_t n_blocks, uint32_t* out,
+cdef inline void group_words(
+    Philox rng, int stream, Py_ssize_t layer, uint64_t step, uint64_t group,
+    uint32_t* out,
 ) noexcept nogil:
-    """The words of n_blocks consecutive blocks; out: (4 * n_blocks,)."""
-    cdef Py_ssize_t i
-    cdef uint64_t block
-    cdef uint32_t k0 = rng.key[0]
-    cdef uint32_t k1 = rng.key[1]
-    cdef uint32_t step_low = <uint32_t> step
-    cdef uint32_t step_high = <uint32_t> (step >> 32) << 8 | <uint32_t> stream
-    for i in range(n_blocks):
-        block = first_block + <uint64_t> i
-        philox4x32(
-            <uint32_t> block,
-            <uint32_t> (block >> 32) << 16 | <uint32_t> layer,
-            step_low, step_high, k0, k1, out + 4 * i)
+    """The words of one group; out: (GROUP_WORDS,)."""
+    cdef uint32_t counter[4]
+    set_counter(counter, group * GROUP_BLOCKS, layer, step, stream)
+    philox_group(counter, rng.key[0], rng.key[1], out)
 
 
-cdef inline uint64_t philox_uint64(
-    Philox rng, int stream, uint64_t step, uint64_t index
+cdef inline uint32_t word_at(
+    Philox rng, int stream, Py_ssize_t layer, uint64_t step, uint64_t position
 ) noexcept nogil:
-    """A 64-bit number for one index."""
-    cdef uint32_t out[4]
-    philox_words(rng, stream, 0, step, index, 1, out)
-    return <uint64_t> out[0] << 32 | out[1]
+    """One word, without the rest of its group."""
+    cdef uint32_t word[4]
+    cdef uint64_t group = position // GROUP_WORDS
+    cdef uint64_t within = position % GROUP_WORDS
+    cdef uint64_t block = within % 16 // 2 + 8 * (within % 2)
+    set_counter(word, group * GROUP_BLOCKS + block, layer, step, stream)
+    philox_block(word, rng.key[0], rng.key[1])
+    return word[within // 16]
 
 
 cdef inline void shuffle(
@@ -83,14 +71,23 @@ cdef inline void shuffle(
 ) noexcept nogil:
     """order becomes a permutation of 0..n-1 that depends on key and epoch alone.
 
-    Fisher and Yates, from the identity. An index below i comes from the high half
-    of the product of i and a 64-bit number, its bias being below i / 2^64.
+    Fisher and Yates, from the identity. For index i the words 2i and 2i + 1 are the
+    halves of a 64-bit number x, and floor(x (i + 1) / 2^64) is an index up to i, its
+    bias being below i / 2^64.
     """
-    cdef Py_ssize_t i, j
+    cdef uint32_t words[GROUP_WORDS]
+    cdef Py_ssize_t numbers = GROUP_WORDS // 2
+    cdef Py_ssize_t i, j, group
+    cdef Py_ssize_t drawn = -1
     for i in range(n):
         order[i] = i
     for i in range(n - 1, 0, -1):
-        j = below(philox_uint64(rng, STREAM_SHUFFLE, epoch, <uint64_t> i), i + 1)
+        group = i // numbers
+        if group != drawn:
+            group_words(rng, STREAM_SHUFFLE, 0, epoch, group, words)
+            drawn = group
+        j = 2 * (i % numbers)
+        j = below(<uint64_t> words[j] << 32 | words[j + 1], i + 1)
         order[i], order[j] = order[j], order[i]
 
 

@@ -39,28 +39,32 @@ cdef inline Py_ssize_t row_of(
     return row
 
 
-cdef inline void gather_inputs(Rows* data, Selection* batch, real* out) noexcept nogil:
-    """Dense rows of X to out, (batch.rows, n_features)."""
+cdef inline void gather_inputs(
+    Rows* data, Selection* batch, Py_ssize_t first, Py_ssize_t last,
+    real* out, Py_ssize_t stride,
+) noexcept nogil:
+    """Positions first to last - 1 of a batch's dense X to the same rows of out."""
     cdef const real* x = <const real*> data.dense
     cdef Py_ssize_t p = data.n_features
     cdef Py_ssize_t i
-    for i in range(batch.rows):
-        memcpy(out + i * p, x + row_of(data, batch, i) * p, p * sizeof(real))
+    for i in range(first, last):
+        memcpy(out + i * stride, x + row_of(data, batch, i) * p, p * sizeof(real))
 
 
 cdef inline void gather_target(
-    Rows* data, Py_ssize_t row, Py_ssize_t n_outputs, real* out
+    Rows* data, Py_ssize_t row, Py_ssize_t n_outputs, real* out, Py_ssize_t stride
 ) noexcept nogil:
-    """The target of one row to out, (n_outputs,); a class number becomes one-hot."""
+    """The target of one row to out[0], out[stride], ...; class numbers as one-hot."""
+    cdef const real* target
     cdef Py_ssize_t j
     if data.classes == NULL:
-        memcpy(
-            out, <const real*> data.targets + row * n_outputs,
-            n_outputs * sizeof(real))
+        target = <const real*> data.targets + row * n_outputs
+        for j in range(n_outputs):
+            out[j * stride] = target[j]
         return
     for j in range(n_outputs):
-        out[j] = 0
-    out[data.classes[row]] = 1
+        out[j * stride] = 0
+    out[data.classes[row] * stride] = 1
 
 
 cdef inline double row_weight(Rows* data, Py_ssize_t row, real* _) noexcept nogil:

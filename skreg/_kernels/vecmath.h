@@ -1,4 +1,4 @@
-/* exp, expm1, tanh and erf without branches or library calls, so that a loop over
+/* exp, expm1, tanh, log and erf without branches or library calls, so that a loop over
  * them is turned into vector instructions. One definition per type, by inclusion:
  * REAL is the type, BITS the integer type of its width.
  *
@@ -29,6 +29,7 @@
 #define EXP_MIN -104.0f
 #define EXP_MAX 89.0f
 #define TAYLOR_TERMS 7
+#define ATANH_TERMS 7
 #include "vecmath_functions.h"
 #undef REAL
 #undef BITS
@@ -42,6 +43,7 @@
 #undef EXP_MIN
 #undef EXP_MAX
 #undef TAYLOR_TERMS
+#undef ATANH_TERMS
 
 #define REAL double
 #define BITS int64_t
@@ -55,6 +57,7 @@
 #define EXP_MIN -746.0
 #define EXP_MAX 710.0
 #define TAYLOR_TERMS 13
+#define ATANH_TERMS 16
 #include "vecmath_functions.h"
 #undef REAL
 #undef BITS
@@ -68,6 +71,7 @@
 #undef EXP_MIN
 #undef EXP_MAX
 #undef TAYLOR_TERMS
+#undef ATANH_TERMS
 
 /* Phi(z) = (1 + erf(z / sqrt2)) / 2, the normal distribution function.
  * float: Abramowitz & Stegun (1964) 7.1.26, absolute error below 3e-7 with rounding;

@@ -11,6 +11,10 @@ cdef extern from "vecmath.h" nogil:
     double tanh_f64(double) noexcept
     float logistic_f32(float) noexcept
     double logistic_f64(double) noexcept
+    float log_f32(float) noexcept
+    double log_f64(double) noexcept
+    float log1p_unit_f32(float) noexcept
+    double log1p_unit_f64(double) noexcept
     float normal_cdf_f32(float) noexcept
     double normal_cdf_f64(double) noexcept
 
@@ -51,3 +55,19 @@ cdef inline real normal_cdf(real x) noexcept nogil:
         return normal_cdf_f32(x)
     else:
         return normal_cdf_f64(x)
+
+
+cdef inline real log(real x) noexcept nogil:
+    """For normal numbers x > 0."""
+    if real is float:
+        return log_f32(x)
+    else:
+        return log_f64(x)
+
+
+cdef inline real log1p_unit(real x) noexcept nogil:
+    """log(1 + x) for 0 <= x <= 1."""
+    if real is float:
+        return log1p_unit_f32(x)
+    else:
+        return log1p_unit_f64(x)

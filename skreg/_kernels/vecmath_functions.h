@@ -83,3 +83,35 @@ static inline REAL FN(logistic)(REAL x)
 {
     return 1 / (1 + FN(exp)(-x));
 }
+
+/* log((1 + s) / (1 - s)) = 2 (s + s^3/3 + s^5/5 + ...), for |s| <= 1/3. */
+static inline REAL FN(log_ratio)(REAL s)
+{
+    REAL square = s * s;
+    REAL sum = 0;
+    for (int n = ATANH_TERMS; n > 0; n--)
+        sum = sum * square + (REAL)1 / (REAL)(2 * n + 1);
+    return 2 * s + 2 * s * square * sum;
+}
+
+/* log(1 + x) for 0 <= x <= 1, without loss of digits near zero. */
+static inline REAL FN(log1p_unit)(REAL x)
+{
+    return FN(log_ratio)(x / (2 + x));
+}
+
+/* log(x) for normal numbers x > 0: x = 2^n m with m in [2/3, 4/3). Infinity and NaN stay
+ * what they are. */
+static inline REAL FN(log)(REAL x)
+{
+    BITS bits, split;
+    REAL m, n, result;
+    const REAL two_thirds = (REAL)(2.0 / 3.0);
+    memcpy(&bits, &x, sizeof bits);
+    memcpy(&split, &two_thirds, sizeof split);
+    n = (REAL)((bits - split) >> MANTISSA);
+    bits -= ((bits - split) >> MANTISSA) << MANTISSA;
+    memcpy(&m, &bits, sizeof m);
+    result = n * LN2_HI + (n * LN2_LO + FN(log_ratio)((m - 1) / (m + 1)));
+    return x < (REAL)INFINITY ? result : x;
+}
