@@ -429,12 +429,11 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 self.solver, network.params.size, network.dtype, **settings
             )
         if kept.solver != self.solver:
-            # the steps are counted on, so that no dropout mask comes twice
             return Optimizer(
                 self.solver,
                 network.params.size,
                 network.dtype,
-                step=kept.step,
+                starts=kept.starts + 1,
                 **settings,
             )
         return replace(

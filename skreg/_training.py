@@ -78,21 +78,19 @@ class Progress:
 
 
 class Checkpoint:
-    """Copies of arrays to go back to."""
+    """A copy of an array to go back to."""
 
-    def __init__(self, arrays):
-        self.arrays = arrays
-        self.copies = [array.copy() for array in arrays]
+    def __init__(self, array):
+        self.array = array
+        self.copy = array.copy()
 
     def keep(self):
-        """Copy what the arrays hold now."""
-        for array, copy in zip(self.arrays, self.copies, strict=True):
-            copy[:] = array
+        """Copy what the array holds now."""
+        self.copy[:] = self.array
 
     def restore(self):
-        """Give the arrays what was kept last."""
-        for array, copy in zip(self.arrays, self.copies, strict=True):
-            array[:] = copy
+        """Give the array what was kept last."""
+        self.array[:] = self.copy
 
 
 class EpochPrinter:
@@ -165,8 +163,6 @@ class StochasticTraining:
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
         self.gradient = np.empty_like(problem.network.params)
-        # the optimizer's memory, before the epoch: one that diverges leaves NaN in it
-        self.moments = Checkpoint(optimizer.moments)
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -181,7 +177,7 @@ class StochasticTraining:
         if self.verbose:
             printer = EpochPrinter(self.problem.validation_score is not None)
         # Weights to go back to: the best by validation, else those before the epoch.
-        weights = Checkpoint([self.problem.network.params])
+        weights = Checkpoint(self.problem.network.params)
         try:
             for epoch in range(max_iter):
                 task = callbacks.epoch_begins()
@@ -205,7 +201,6 @@ class StochasticTraining:
         validates = problem.validation_score is not None
         if not validates:
             weights.keep()
-        self.moments.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         loss = self.engine.run_epoch(
             params,
@@ -213,7 +208,7 @@ class StochasticTraining:
             optimizer=self.optimizer,
             segments=self.segments,
             gradient=self.gradient,
-            key=self.key,
+            key=(self.key[0], (self.key[1] + self.optimizer.starts) % 2**32),
             epoch=history.epochs_ever,
             order=self.order,
             learning_rates=rates,
@@ -225,7 +220,9 @@ class StochasticTraining:
             finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
         if not finite:
             weights.restore()
-            self.moments.restore()
+            # there may be NaN in its moments, and a copy of them would be kept for
+            # this case alone
+            self.optimizer.start_anew()
             warnings.warn(
                 f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
                 "longer finite. The last finite weights are kept. Lower "
