@@ -15,7 +15,6 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
-from sklearn.metrics import check_scoring
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -490,6 +489,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         It is tried here, so that a scorer which fails does so before training. Only a
         score of nan is no failure then: untrained weights may predict a constant.
         """
+        from sklearn.metrics import check_scoring
+
         scorer = check_scoring(self, self.scoring)
         # a copy that shares the weights, for X is an array here, without names
         scored = copy.copy(self)

@@ -6,7 +6,6 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array
 
 # Dense and sparse X of these types is predicted from without a copy of the whole.
@@ -149,6 +148,9 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     UserWarning
         If there are too few rows to keep the shares of the classes in both parts.
     """
+    # imported for a split only, as in _parameters.py
+    from sklearn.model_selection import train_test_split
+
     rows = np.arange(n) if rows is None else rows
     advice = (
         "Raise validation_fraction, pass X_val and y_val to fit, or set "
