@@ -241,6 +241,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         history = self._state.history
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
+        self.learning_rates_ = (
+            None if self.solver == "lbfgs" else history.learning_rates
+        )
         self.n_iter_ = history.n_iter
         self.t_ = history.t
         self.n_layers_ = len(self._network.layer_sizes)
@@ -279,6 +282,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         if these have a common scale.
         """
         return np.linalg.norm(self.coefs_[0], axis=1)
+
+    @property
+    def zero_share_(self):
+        """Share of the weights, biases apart, that are exactly zero."""
+        self._check_fitted()
+        return self._network.zero_share()
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""

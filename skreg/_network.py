@@ -138,5 +138,5 @@ class Network:
 
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
-        nonzero = sum(np.count_nonzero(W) for W in self.coefs)
+        nonzero = sum(int(np.count_nonzero(W)) for W in self.coefs)
         return 1.0 - nonzero / sum(W.size for W in self.coefs)

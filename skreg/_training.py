@@ -232,13 +232,14 @@ class StochasticTraining:
             )
             return False
         score = problem.validation_score() if validates else None
-        history.add(loss, score, len(problem.data))
+        rate = float(rates[-1])
+        history.add(loss, score, rate, len(problem.data))
         self.loss_progress.update(-loss)
         if validates and self.score_progress.update(score):
             weights.keep()
         if printer is not None:
             printer.line(
-                history.n_iter, loss, score, rates[-1], problem.network.zero_share()
+                history.n_iter, loss, score, rate, problem.network.zero_share()
             )
         return True
 
@@ -362,7 +363,8 @@ class LBFGSTraining:
         def iteration_done(intermediate_result):
             nonlocal task
             network.params[:] = self._weights(intermediate_result.x)
-            history.add(float(intermediate_result.fun), None, len(self.problem.data))
+            loss = float(intermediate_result.fun)
+            history.add(loss, None, np.nan, len(self.problem.data))
             if printer is not None:
                 printer.line(
                     history.n_iter, history.loss, None, np.nan, network.zero_share()
@@ -421,6 +423,8 @@ class History:
     ----------
     loss_curve : list of float
         Of all fits.
+    learning_rates : list of float
+        Of the last steps of these epochs; NaN for lbfgs.
     validation_scores : list of float or None
         Of the last fit; None without early stopping.
     n_iter : int
@@ -434,18 +438,20 @@ class History:
     """
 
     loss_curve: list = field(default_factory=list)
+    learning_rates: list = field(default_factory=list)
     validation_scores: list | None = None
     n_iter: int = 0
     epochs_ever: int = 0
     t: int = 0
     loss: float | None = None
 
-    def add(self, loss, score, n_rows):
+    def add(self, loss, score, rate, n_rows):
         """Take the figures of one epoch."""
         self.n_iter += 1
         self.epochs_ever += 1
         self.t += n_rows
         self.loss = loss
         self.loss_curve.append(loss)
+        self.learning_rates.append(rate)
         if score is not None:
             self.validation_scores.append(score)
