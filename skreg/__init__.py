@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from skreg._classifier import RegularizedMLPClassifier
 from skreg._regressor import RegularizedMLPRegressor
+from skreg._versions import show_versions
 
 __version__ = version("skreg")
-__all__ = ["RegularizedMLPClassifier", "RegularizedMLPRegressor"]
+__all__ = ["RegularizedMLPClassifier", "RegularizedMLPRegressor", "show_versions"]

@@ -15,13 +15,12 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, is_regressor
-from sklearn.metrics import check_scoring
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._losses import loss_name
-from skreg._network import Network, as_csr_for_kernels
+from skreg._network import Network
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._schedules import SCHEDULES
@@ -33,8 +32,11 @@ from skreg._training import (
     StochasticTraining,
 )
 from skreg._validation import (
+    KEPT_DTYPES,
+    as_csr_for_kernels,
     check_weights,
     kernel_weights,
+    parts_for_kernels,
     split_rows,
     used_rows,
     writeable,
@@ -239,6 +241,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         history = self._state.history
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
+        self.learning_rates_ = (
+            None if self.solver == "lbfgs" else history.learning_rates
+        )
         self.n_iter_ = history.n_iter
         self.t_ = history.t
         self.n_layers_ = len(self._network.layer_sizes)
@@ -260,13 +265,13 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     @property
     def coefs_(self):
         """Weight matrices, each (n_in, n_out)."""
-        check_is_fitted(self)
+        self._check_fitted()
         return self._network.coefs
 
     @property
     def intercepts_(self):
         """Bias vectors, each (n_out,)."""
-        check_is_fitted(self)
+        self._check_fitted()
         return self._network.intercepts
 
     @property
@@ -277,6 +282,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         if these have a common scale.
         """
         return np.linalg.norm(self.coefs_[0], axis=1)
+
+    @property
+    def zero_share_(self):
+        """Share of the weights, biases apart, that are exactly zero."""
+        self._check_fitted()
+        return self._network.zero_share()
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""
@@ -355,22 +366,29 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             y = y.toarray()
         return as_csr_for_kernels(X) if sparse.issparse(X) else X, y
 
-    def _read_X(self, X):
-        """X of a predict, as `_read` returns it."""
+    def _check_fitted(self):
+        """Raise NotFittedError without a network."""
+        if not hasattr(self, "_network"):
+            check_is_fitted(self)
+
+    def _network_outputs(self, X, *, raw=False):
+        """The network's predictions for X, or its raw outputs, (n, n_outputs)."""
+        self._check_fitted()
+        network = self._network
         X = validate_data(
             self,
             X,
             accept_sparse="csr",
-            dtype=self._network.dtype,
-            order="C",
+            dtype=[network.dtype, *KEPT_DTYPES],
+            ensure_all_finite=False,
             reset=False,
         )
-        return as_csr_for_kernels(X) if sparse.issparse(X) else X
-
-    def _network_outputs(self, X, *, raw=False):
-        """The network's predictions for X, (n, n_outputs)."""
-        check_is_fitted(self)
-        return self._network.predict(self._read_X(X), raw=raw)
+        out = network.empty_outputs(X.shape[0])
+        for rows, part in parts_for_kernels(X, network.dtype):
+            # checked here, where a number may have become too large for the dtype
+            assert_all_finite(part, estimator_name=type(self).__name__, input_name="X")
+            network.predict(part, raw=raw, out=out[rows])
+        return out
 
     def _kernel_targets(self, targets):
         """Class numbers stay int32; values take the network's dtype."""
@@ -419,12 +437,11 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 self.solver, network.params.size, network.dtype, **settings
             )
         if kept.solver != self.solver:
-            # the steps are counted on, so that no dropout mask comes twice
             return Optimizer(
                 self.solver,
                 network.params.size,
                 network.dtype,
-                step=kept.step,
+                starts=kept.starts + 1,
                 **settings,
             )
         return replace(
@@ -481,6 +498,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         It is tried here, so that a scorer which fails does so before training. Only a
         score of nan is no failure then: untrained weights may predict a constant.
         """
+        from sklearn.metrics import check_scoring
+
         scorer = check_scoring(self, self.scoring)
         # a copy that shares the weights, for X is an array here, without names
         scored = copy.copy(self)

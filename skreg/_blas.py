@@ -1,13 +1,23 @@
 """BLAS on one thread, for the sums whose bits would depend on the number."""
 
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
 _users = 0
 _limits = None
+
+
+@cache
+def blas_of_the_process():
+    """The BLAS libraries, looked for once: that takes longer than many a fit.
+
+    SciPy's is among them, for importing scipy.optimize has loaded it.
+    """
+    return ThreadpoolController().select(user_api="blas")
 
 
 @contextmanager
@@ -21,7 +31,7 @@ def one_blas_thread():
     global _users, _limits
     with _lock:
         if _users == 0:
-            _limits = threadpool_limits(limits=1, user_api="blas")
+            _limits = blas_of_the_process().limit(limits=1)
         _users += 1
     try:
         yield

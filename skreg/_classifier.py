@@ -6,7 +6,7 @@ from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
@@ -49,7 +49,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
     weight_decay : float, default=0.0
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
-        (2019), >= 0. Not part of the objective.
+        (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
+        ``(1 - momentum) * weight_decay``.
     dropout : float or array-like of float, default=0.0
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
@@ -126,6 +127,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Biases.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the rows of ``coefs_[0]``.
+    zero_share_ : float
+        Share of the weights, biases apart, that are exactly zero.
     classes_ : ndarray of shape (n_classes,)
         The class labels; for multilabel targets the numbers of the labels.
     loss_ : float
@@ -133,6 +136,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         its step, plus the penalties after it; for "lbfgs" the objective itself.
     loss_curve_ : list of float
         ``loss_`` after each epoch.
+    learning_rates_ : list of float or None
+        Learning rate of the last step of each epoch in ``loss_curve_``; None for
+        "lbfgs".
     best_loss_ : float or None
         Least of ``loss_curve_``; None with ``early_stopping``.
     validation_scores_ : list of float or None
@@ -318,7 +324,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         if self._multilabel:
             return (raw > 0).astype(int)
         codes = raw[:, 0] > 0 if self._is_binary else raw.argmax(axis=1)
-        return self.classes_[codes.astype(np.intp)]
+        return self.classes_.take(codes)
 
     def predict_proba(self, X):
         """Predict probabilities.
@@ -334,11 +340,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             In the order of ``classes_``; rows sum to 1, but for multilabel targets,
             where each is the probability of its label.
         """
-        outputs = self._network_outputs(X, raw=self._is_binary)
+        self._check_fitted()
         if not self._is_binary:
-            return outputs
-        # both from the raw output: 1 - p would round small probabilities to 0
-        return expit(np.hstack([-outputs, outputs]))
+            return self._network_outputs(X)
+        both = self._both_raw(self._network_outputs(X, raw=True))
+        return expit(both, out=both)
 
     def predict_log_proba(self, X):
         """Predict logarithms of the probabilities, without taking log(0).
@@ -355,7 +361,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         """
         raw = self._network_outputs(X, raw=True)
         if self._is_binary:
-            return log_expit(np.hstack([-raw, raw]))
+            both = self._both_raw(raw)
+            return log_expit(both, out=both)
         return log_expit(raw) if self._multilabel else log_softmax(raw, axis=1)
 
     # ---------------------------------------------------------------------- targets
@@ -426,8 +433,15 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     @property
     def _is_binary(self):
         """Two classes, told apart by one output."""
-        check_is_fitted(self)
         return not self._multilabel and len(self.classes_) == 2
+
+    @staticmethod
+    def _both_raw(raw):
+        """Raw outputs of both classes: 1 - p would round small probabilities to 0."""
+        both = np.empty((len(raw), 2), raw.dtype)
+        np.negative(raw[:, 0], out=both[:, 0])
+        both[:, 1] = raw[:, 0]
+        return both
 
     def _loss(self):
         if self._multilabel or len(self.classes_) == 2:

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-from scipy import sparse
 
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._kernels import engine
@@ -34,10 +33,17 @@ class Network:
     loss_parameter: float
     dtype: np.dtype
     params: np.ndarray = field(init=False)
+    # The engine of the last prediction, or nothing. An engine is for one thread at a
+    # time: a prediction takes it out, and without one makes its own.
+    _idle: list = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self):
         size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
         self.params = np.zeros(size, self.dtype)
+
+    def __getstate__(self):
+        # buffers are no part of what is copied or written to disk
+        return self.__dict__ | {"_idle": []}
 
     @property
     def coefs(self):
@@ -75,7 +81,14 @@ class Network:
                 b[:] = random_state.uniform(-limit, limit, b.shape)
         self.intercepts[-1][:] = output_bias
 
-    def engine(self, *, dropout=None, input_dropout=0.0, capacity=None, training=True):
+    def engine(
+        self,
+        *,
+        dropout=None,
+        input_dropout=0.0,
+        capacity=engine.CHUNK_ROWS,
+        training=True,
+    ):
         """The compiled loops for this shape, with buffers for `capacity` rows."""
         return engine.Engine(
             self.layer_sizes,
@@ -85,7 +98,7 @@ class Network:
             self.dtype,
             dropout=dropout,
             input_dropout=input_dropout,
-            capacity=capacity or engine.CHUNK_ROWS,
+            capacity=capacity,
             training=training,
         )
 
@@ -93,12 +106,25 @@ class Network:
         """X (dense or CSR, of this network's dtype) as the kernels read it."""
         return engine.Data(X, targets, weights, self.layer_sizes[-1], subset)
 
-    def predict(self, X, *, raw=False):
-        """Predictions, or raw outputs before the inverse link: (n, n_outputs)."""
-        out = np.empty((X.shape[0], self.layer_sizes[-1]), dtype=self.dtype)
-        capacity = min(max(X.shape[0], 1), engine.CHUNK_ROWS)
-        loops = self.engine(capacity=capacity, training=False)
-        return loops.predict(self.params, self.data(X), out, raw=raw)
+    def empty_outputs(self, n):
+        """Room for the outputs of n rows, (n, n_outputs)."""
+        return np.empty((n, self.layer_sizes[-1]), self.dtype)
+
+    def predict(self, X, *, raw=False, out=None):
+        """Predictions, or raw outputs before the inverse link: (n, n_outputs).
+
+        May run in several threads at once.
+        """
+        if out is None:
+            out = self.empty_outputs(X.shape[0])
+        # popping and assigning are atomic, asking for the length first would not be
+        try:
+            loops = self._idle.pop()
+        except IndexError:
+            loops = self.engine(training=False)
+        loops.predict(self.params, self.data(X), out, raw=raw)
+        self._idle[:] = [loops]
+        return out
 
     def penalty(self, l1, l2):
         """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2; strengths per layer."""
@@ -112,15 +138,5 @@ class Network:
 
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
-        nonzero = sum(np.count_nonzero(W) for W in self.coefs)
+        nonzero = sum(int(np.count_nonzero(W)) for W in self.coefs)
         return 1.0 - nonzero / sum(W.size for W in self.coefs)
-
-
-def as_csr_for_kernels(X):
-    """CSR with int32 column numbers; shares all arrays where it can."""
-    if X.indices.dtype == np.int32:
-        return X
-    shared = sparse.csr_matrix(X.shape, dtype=X.dtype)
-    shared.data, shared.indptr = X.data, X.indptr
-    shared.indices = X.indices.astype(np.int32)
-    return shared

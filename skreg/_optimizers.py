@@ -23,7 +23,11 @@ class Optimizer:
     momentum, nesterov
         SGD's.
     step : int
-        Steps taken, over all fits; also numbers the dropout masks.
+        Steps taken, over all fits, since the last start; also numbers the dropout
+        masks.
+    starts : int
+        How often it has started anew. Part of the key of the random numbers, so that
+        no mask comes twice.
     first, second : ndarray of shape (size,)
         Adam: running means of the gradient and its square. SGD: velocity and None.
     """
@@ -37,6 +41,7 @@ class Optimizer:
     momentum: float = 0.9
     nesterov: bool = True
     step: int = 0
+    starts: int = 0
     first: np.ndarray | None = None
     second: np.ndarray | None = None
 
@@ -45,6 +50,13 @@ class Optimizer:
             self.first = np.zeros(self.size, self.dtype)
         if self.second is None and self.adam:
             self.second = np.zeros(self.size, self.dtype)
+
+    def start_anew(self):
+        """Forget all steps. Adam's corrections of its means count from here too."""
+        self.step = 0
+        self.starts += 1
+        for moment in self.moments:
+            moment[:] = 0
 
     @property
     def adam(self):

@@ -63,7 +63,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
     weight_decay : float, default=0.0
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
-        (2019), >= 0. Not part of the objective.
+        (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
+        ``(1 - momentum) * weight_decay``.
     dropout : float or array-like of float, default=0.0
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
@@ -137,11 +138,16 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Biases.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the rows of ``coefs_[0]``.
+    zero_share_ : float
+        Share of the weights, biases apart, that are exactly zero.
     loss_ : float
         The objective at the end: the mean loss over the last epoch, each batch before
         its step, plus the penalties after it; for "lbfgs" the objective itself.
     loss_curve_ : list of float
         ``loss_`` after each epoch.
+    learning_rates_ : list of float or None
+        Learning rate of the last step of each epoch in ``loss_curve_``; None for
+        "lbfgs".
     best_loss_ : float or None
         Least of ``loss_curve_``; None with ``early_stopping``.
     validation_scores_ : list of float or None

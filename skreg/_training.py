@@ -78,21 +78,19 @@ class Progress:
 
 
 class Checkpoint:
-    """Copies of arrays to go back to."""
+    """A copy of an array to go back to."""
 
-    def __init__(self, arrays):
-        self.arrays = arrays
-        self.copies = [array.copy() for array in arrays]
+    def __init__(self, array):
+        self.array = array
+        self.copy = array.copy()
 
     def keep(self):
-        """Copy what the arrays hold now."""
-        for array, copy in zip(self.arrays, self.copies, strict=True):
-            copy[:] = array
+        """Copy what the array holds now."""
+        self.copy[:] = self.array
 
     def restore(self):
-        """Give the arrays what was kept last."""
-        for array, copy in zip(self.arrays, self.copies, strict=True):
-            array[:] = copy
+        """Give the array what was kept last."""
+        self.array[:] = self.copy
 
 
 class EpochPrinter:
@@ -164,8 +162,6 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
-        # the optimizer's memory, before the epoch: one that diverges leaves NaN in it
-        self.moments = Checkpoint(optimizer.moments)
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -180,7 +176,7 @@ class StochasticTraining:
         if self.verbose:
             printer = EpochPrinter(self.problem.validation_score is not None)
         # Weights to go back to: the best by validation, else those before the epoch.
-        weights = Checkpoint([self.problem.network.params])
+        weights = Checkpoint(self.problem.network.params)
         try:
             for epoch in range(max_iter):
                 task = callbacks.epoch_begins()
@@ -204,14 +200,13 @@ class StochasticTraining:
         validates = problem.validation_score is not None
         if not validates:
             weights.keep()
-        self.moments.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         loss = self.engine.run_epoch(
             params,
             problem.data,
             optimizer=self.optimizer,
             segments=self.segments,
-            key=self.key,
+            key=(self.key[0], (self.key[1] + self.optimizer.starts) % 2**32),
             epoch=history.epochs_ever,
             order=self.order,
             learning_rates=rates,
@@ -223,7 +218,9 @@ class StochasticTraining:
             finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
         if not finite:
             weights.restore()
-            self.moments.restore()
+            # there may be NaN in its moments, and a copy of them would be kept for
+            # this case alone
+            self.optimizer.start_anew()
             warnings.warn(
                 f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
                 "longer finite. The last finite weights are kept. Lower "
@@ -233,13 +230,14 @@ class StochasticTraining:
             )
             return False
         score = problem.validation_score() if validates else None
-        history.add(loss, score, len(problem.data))
+        rate = float(rates[-1])
+        history.add(loss, score, rate, len(problem.data))
         self.loss_progress.update(-loss)
         if validates and self.score_progress.update(score):
             weights.keep()
         if printer is not None:
             printer.line(
-                history.n_iter, loss, score, rates[-1], problem.network.zero_share()
+                history.n_iter, loss, score, rate, problem.network.zero_share()
             )
         return True
 
@@ -363,7 +361,8 @@ class LBFGSTraining:
         def iteration_done(intermediate_result):
             nonlocal task
             network.params[:] = self._weights(intermediate_result.x)
-            history.add(float(intermediate_result.fun), None, len(self.problem.data))
+            loss = float(intermediate_result.fun)
+            history.add(loss, None, np.nan, len(self.problem.data))
             if printer is not None:
                 printer.line(
                     history.n_iter, history.loss, None, np.nan, network.zero_share()
@@ -422,6 +421,8 @@ class History:
     ----------
     loss_curve : list of float
         Of all fits.
+    learning_rates : list of float
+        Of the last steps of these epochs; NaN for lbfgs.
     validation_scores : list of float or None
         Of the last fit; None without early stopping.
     n_iter : int
@@ -435,18 +436,20 @@ class History:
     """
 
     loss_curve: list = field(default_factory=list)
+    learning_rates: list = field(default_factory=list)
     validation_scores: list | None = None
     n_iter: int = 0
     epochs_ever: int = 0
     t: int = 0
     loss: float | None = None
 
-    def add(self, loss, score, n_rows):
+    def add(self, loss, score, rate, n_rows):
         """Take the figures of one epoch."""
         self.n_iter += 1
         self.epochs_ever += 1
         self.t += n_rows
         self.loss = loss
         self.loss_curve.append(loss)
+        self.learning_rates.append(rate)
         if score is not None:
             self.validation_scores.append(score)

@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from scipy import sparse
 from sklearn.utils import check_array
+
+# Dense and sparse X of these types is predicted from without a copy of the whole.
+KEPT_DTYPES = [np.dtype(code) for code in "fde?" + np.typecodes["AllInteger"]]
+
+# Numbers in a part of X that is converted, and the fewest rows.
+PART_SIZE = 2**18
+LEAST_PART_ROWS = 256
 
 
 def check_weights(sample_weight, X, name="sample_weight"):
@@ -67,6 +74,50 @@ def used_rows(weights):
     return np.flatnonzero(weights)
 
 
+def as_csr_for_kernels(X):
+    """CSR with int32 column numbers; shares all arrays where it can."""
+    if X.indices.dtype == np.int32:
+        return X
+    shared = sparse.csr_matrix(X.shape, dtype=X.dtype)
+    shared.data, shared.indptr = X.data, X.indptr
+    shared.indices = X.indices.astype(np.int32)
+    return shared
+
+
+def parts_for_kernels(X, dtype):
+    """X as the kernels read it, never copied as a whole.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, p), of any numeric dtype and layout, or CSR
+    dtype : numpy.dtype
+
+    Yields
+    ------
+    rows : slice
+    part : ndarray or CSR
+        These rows: all of X as it is, or else some thousand, converted.
+    """
+    n = X.shape[0]
+    if sparse.issparse(X):
+        as_it_is = X.dtype == dtype and X.indices.dtype == np.int32
+    else:
+        as_it_is = X.dtype == dtype and X.flags.c_contiguous
+    if as_it_is:
+        yield slice(0, n), X
+        return
+    step = max(LEAST_PART_ROWS, n * PART_SIZE // max(X.size, 1))
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        # what is too large for dtype becomes infinite, which the reader refuses
+        with np.errstate(over="ignore"):
+            if sparse.issparse(X):
+                part = as_csr_for_kernels(X[rows].astype(dtype, copy=False))
+            else:
+                part = np.ascontiguousarray(X[rows], dtype)
+        yield rows, part
+
+
 def writeable(array):
     """The array, or a copy where it is a read-only memory map; None stays None.
 
@@ -97,6 +148,9 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     UserWarning
         If there are too few rows to keep the shares of the classes in both parts.
     """
+    # imported for a split only, as in _parameters.py
+    from sklearn.model_selection import train_test_split
+
     rows = np.arange(n) if rows is None else rows
     advice = (
         "Raise validation_fraction, pass X_val and y_val to fit, or set "
@@ -161,4 +215,7 @@ class TargetScale:
 
     def invert(self, t):
         """Return y for t, in float64."""
-        return self.mean + self.scale * t.astype(np.float64)
+        y = t.astype(np.float64)
+        y *= self.scale
+        y += self.mean
+        return y

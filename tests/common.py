@@ -52,8 +52,12 @@ def all_weights(estimator):
     return np.concatenate([array.ravel() for array in arrays])
 
 
+# What a fit tells of itself, by epoch and of all.
+FIGURES = ["loss_curve_", "learning_rates_", "validation_scores_", "n_iter_", "t_"]
+
+
 def assert_same_fit(actual, desired):
     """Two estimators have learnt the same, bit for bit."""
     assert_array_equal(all_weights(actual), all_weights(desired), strict=True)
-    for name in ["loss_curve_", "validation_scores_", "n_iter_", "t_"]:
+    for name in FIGURES:
         assert getattr(actual, name) == getattr(desired, name), name

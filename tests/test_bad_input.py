@@ -4,7 +4,15 @@ import copy
 
 import numpy as np
 import pytest
-from common import all_weights, both_estimators, data_for, diabetes, few_epochs, iris
+from common import (
+    FIGURES,
+    all_weights,
+    both_estimators,
+    data_for,
+    diabetes,
+    few_epochs,
+    iris,
+)
 from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -413,7 +421,7 @@ def test_a_refused_call_loses_nothing(Estimator, refused, warm_start):
     assert_refused(lambda: REFUSED_CALLS[refused](model, X, y), ValueError)
     assert_array_equal(all_weights(model), all_weights(before))
     assert_array_equal(model.predict(X), before.predict(X))
-    for name in ["n_iter_", "t_", "loss_curve_", "n_features_in_", "loss_"]:
+    for name in [*FIGURES, "n_features_in_", "loss_"]:
         assert getattr(model, name) == getattr(before, name)
     # and training goes on as if nothing had happened
     model.set_params(**before.get_params()).partial_fit(X, y)

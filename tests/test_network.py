@@ -9,7 +9,8 @@ from cases import LOSS_PARAMETERS, LOSSES, both_dtypes, random_inputs, random_pa
 from scipy import sparse
 
 from skreg._activations import ACTIVATIONS
-from skreg._network import Network, as_csr_for_kernels
+from skreg._network import Network
+from skreg._validation import as_csr_for_kernels
 
 SIZES = [5, 4, 3, 2]
 

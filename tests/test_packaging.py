@@ -4,6 +4,8 @@ import ast
 import inspect
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import distribution
 from pathlib import Path
@@ -95,6 +97,33 @@ def test_stub_says_what_the_compiled_module_has(path):
 
 def test_version_is_the_distributions():
     assert skreg.__version__ == distribution("skreg").version
+
+
+IMPORTS = """
+import sys
+import sklearn.base, sklearn.utils.validation
+already = set(sys.modules)
+import skreg
+print(*sorted(set(sys.modules) - already))
+"""
+
+
+def test_import_is_light():
+    """It brings what the estimators are made of, not what some calls need."""
+    imported = subprocess.run(
+        [sys.executable, "-c", IMPORTS], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "skreg" in imported
+    heavy = {
+        "matplotlib",
+        "pandas",
+        "typer",
+        "sklearn.linear_model",
+        "sklearn.metrics",
+        "sklearn.model_selection",
+        "sklearn.neural_network",
+    }
+    assert not heavy.intersection(imported)
 
 
 def test_oldest_versions_are_the_lower_bounds():

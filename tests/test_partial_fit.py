@@ -1,5 +1,7 @@
 """Training goes on: partial_fit and warm_start."""
 
+import copy
+
 import numpy as np
 import pytest
 from common import (
@@ -16,6 +18,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg._optimizers import Optimizer
 
 pytestmark = few_epochs
 
@@ -175,6 +178,60 @@ def test_divergence_leaves_nothing_that_spoils_the_next_call(Estimator, solver):
     disturbed.set_params(learning_rate_init=0.001, l2=1e-4).partial_fit(X, y)
     undisturbed.partial_fit(X, y)
     assert disturbed.loss_ == pytest.approx(undisturbed.loss_, rel=0.05)
+
+
+@both_estimators
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_after_divergence_the_optimizer_starts_anew(Estimator, solver):
+    """As a new one would from the same weights; nothing else of the state changes."""
+    estimator = Estimator(solver=solver, random_state=0, l1=1e-4)
+    X, y = data_for(estimator)
+    for _ in range(3):
+        estimator.partial_fit(X, y, **first_call(estimator))
+    before = all_weights(estimator)
+    replaced = copy.deepcopy(estimator)
+    estimator.set_params(learning_rate_init=1e38, l2=1.0)
+    with pytest.warns(ConvergenceWarning, match="diverged"):
+        estimator.partial_fit(X, y)
+    assert_array_equal(all_weights(estimator), before)
+    optimizer = estimator._state.optimizer
+    assert (optimizer.step, optimizer.starts) == (0, 1)
+    assert not any(moment.any() for moment in optimizer.moments)
+
+    new = Optimizer(solver, optimizer.size, optimizer.dtype, starts=1)
+    replaced._state.optimizer = new
+    estimator.set_params(learning_rate_init=0.001, l2=1e-4)
+    assert_same_fit(estimator.partial_fit(X, y), replaced.partial_fit(X, y))
+
+
+@both_estimators
+def test_adam_after_another_solver_corrects_its_means(Estimator):
+    """Its first step is no longer than the rate, as that of a new Adam."""
+    rate = 0.001
+    estimator = Estimator(l2=0.0, learning_rate_init=rate, random_state=0)
+    estimator.set_params(batch_size=1000)  # one step an epoch
+    X, y = data_for(estimator)
+    for _ in range(200):
+        estimator.partial_fit(X, y, **first_call(estimator))
+    estimator.set_params(solver="sgd").partial_fit(X, y)
+    before = all_weights(estimator)
+    estimator.set_params(solver="adam").partial_fit(X, y)
+    step = np.abs(all_weights(estimator) - before).max()
+    assert step == pytest.approx(rate, rel=1e-2)
+
+
+@both_estimators
+def test_no_dropout_mask_comes_twice(Estimator):
+    """An optimizer that starts anew counts steps from 0, with another key."""
+    estimator = Estimator(dropout=0.5, shuffle=False, random_state=0)
+    X, y = data_for(estimator)
+    first = copy.deepcopy(estimator).partial_fit(X, y, **first_call(estimator))
+    first._state.optimizer.start_anew()
+    second = copy.deepcopy(first)
+    second._state.optimizer.starts = 0
+    assert (
+        all_weights(first.partial_fit(X, y)) != all_weights(second.partial_fit(X, y))
+    ).any()
 
 
 @both_estimators

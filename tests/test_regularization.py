@@ -14,6 +14,7 @@ from common import (
 )
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
@@ -75,6 +76,19 @@ def test_l1_acts_on_its_own_layer(Estimator, solver, layer):
     shares = zero_shares(estimator.fit(*data_for(estimator)))
     assert shares.pop(layer) > 0.1
     assert shares == [0, 0]
+
+
+@few_epochs
+@both_estimators
+def test_zero_share(Estimator):
+    model = Estimator((20,), l1=0.02, max_iter=30, random_state=0)
+    with pytest.raises(NotFittedError):
+        model.zero_share_  # noqa: B018
+    X, y = data_for(model)
+    model.fit(X, y)
+    weights = np.concatenate([W.ravel() for W in model.coefs_])
+    assert model.zero_share_ == pytest.approx(np.mean(weights == 0))
+    assert 0 < model.zero_share_ < 1
 
 
 @both_estimators

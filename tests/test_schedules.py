@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from common import both_estimators, data_for, few_epochs
 
 from skreg._schedules import SCHEDULES, SMALLEST_ADAPTIVE_RATE
 
@@ -141,3 +142,34 @@ def test_adaptive_stops_when_its_rate_is_tiny():
     while not made.stops_on_plateau():
         assert made.rate > SMALLEST_ADAPTIVE_RATE / 5
     assert SMALLEST_ADAPTIVE_RATE / 5 < made.rate <= SMALLEST_ADAPTIVE_RATE
+
+
+@few_epochs
+@both_estimators
+@every_schedule
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_the_estimator_keeps_the_last_rate_of_each_epoch(Estimator, name, solver):
+    model = Estimator((4,), solver=solver, learning_rate=name, learning_rate_init=RATE)
+    # no epoch is progress: every second divides an adaptive rate
+    model.set_params(max_iter=6, tol=10.0, n_iter_no_change=1, batch_size=32)
+    X, y = data_for(model)
+    model.fit(X, y)
+    assert len(model.learning_rates_) == len(model.loss_curve_)
+    made = SCHEDULES[name](RATE, power_t=0.5, max_iter=6)
+    for epoch, rate in enumerate(model.learning_rates_):
+        if name == "adaptive":
+            expected = RATE / 5 ** ((epoch - 1) // 2 if epoch else 0)
+        else:
+            expected = made.rates(epoch, -(-len(y) // 32), epoch * len(y))[-1]
+        assert rate == pytest.approx(expected)
+        assert type(rate) is float
+
+
+@few_epochs
+@both_estimators
+def test_rates_go_on_with_the_loss_curve(Estimator):
+    model = Estimator((4,), max_iter=3, warm_start=True)
+    X, y = data_for(model)
+    model.fit(X, y).set_params(learning_rate_init=RATE).fit(X, y)
+    assert model.learning_rates_ == [0.001] * 3 + [RATE] * 3
+    assert model.set_params(solver="lbfgs").fit(X, y).learning_rates_ is None

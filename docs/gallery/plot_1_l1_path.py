@@ -92,14 +92,8 @@ def evaluate(model):
     return results["test_score"].mean()
 
 
-def zero_share(model):
-    return 1 - sum(np.count_nonzero(W) for W in model.coefs_) / sum(
-        W.size for W in model.coefs_
-    )
-
-
 fitted = [network(a).fit(X, y) for a in strengths]
-zeros = [zero_share(model) for model in fitted]
+zeros = [model.zero_share_ for model in fitted]
 features = [np.count_nonzero(model.feature_importances_) for model in fitted]
 network_scores = [evaluate(network(a)) for a in strengths]
 lasso_scores = [evaluate(Lasso(alpha=a * data.target.std())) for a in strengths]
