@@ -84,7 +84,7 @@ class Contest:
                 process.kill()
 
     def ask(self, contender, command, *arguments):
-        """Have a contender's process do something."""
+        """Have a contender's process do something, and wait for the result."""
         key = contender.library, contender.threads
         if key not in self.processes:
             context = multiprocessing.get_context("spawn")
@@ -106,6 +106,13 @@ class Contest:
             contender, "load", contender, workload, contender.dtype, contender.settings
         )
 
+    def trial(self, contender):
+        """Seconds of one unit, the least of three, or of one that is long."""
+        seconds = []
+        while len(seconds) < 3 and sum(seconds) < 1:
+            seconds.append(self.ask(contender, "run", contender, 1))
+        return min(seconds)
+
     def run(self, workload, contenders, *, repeats, seconds, least=1):
         """Let the contenders take turns.
 
@@ -119,10 +126,7 @@ class Contest:
             One turn, as a row of the CSV.
         """
         check_same({c: self.load(c, workload) for c in contenders})
-        once = {
-            contender: min(self.ask(contender, "run", contender, 1) for _ in range(3))
-            for contender in contenders
-        }
+        once = {contender: self.trial(contender) for contender in contenders}
         fastest = {}
         for contender, time_ in once.items():
             fastest[contender.label] = min(time_, fastest.get(contender.label, np.inf))
@@ -160,11 +164,9 @@ def check_same(predictions):
         for contender, result in predictions.items()
         if result is not None and contender.library != "validate_data alone"
     }
-    if not known:
-        return
-    expected = next(result for c, result in known.items() if c.library == "skreg")
+    expected = [result for c, result in known.items() if c.library == "skreg"]
     for contender, result in known.items():
-        if not np.allclose(result, expected, atol=1e-5):
+        if not np.allclose(result, expected[0], atol=1e-5):
             raise ValueError(f"{contender.label} predicts something else than skreg")
 
 

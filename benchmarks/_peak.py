@@ -39,7 +39,7 @@ class Peak:
             return "a large sgemm (no C compiler was found for an FMA loop)"
         return "a large sgemm and an FMA loop"
 
-    def measure(self, threads, repeats=3):
+    def measure(self, threads, repeats=5):
         """Measure both rates once more."""
         contenders = {"sgemm": self._sgemm}
         if self.loop is not None:

@@ -2,8 +2,8 @@
 
 `GridSearchCV` over 24 candidates and 3 folds of the same network, batches and epochs,
 with one thread in each fit: one fit after the other, and two at a time (``n_jobs=2``,
-in joblib's processes). The processes are started anew each time, and their start counts, as it does in a script.
-Searches take turns, and the fastest of each counts.
+in joblib's processes). The processes are started anew each time, and their start
+counts, as it does in a script. Searches take turns, and the fastest of each counts.
 
     python benchmarks/bench_grid_search.py [--repeats 3] [--quick]
 

@@ -102,7 +102,7 @@ def measure(cases, options, peak):
     with Contest() as contest:
         for workload, more in cases.items():
             for threads in range(1, workload.threads + 1):
-                peak.measure(threads, repeats=1 if options.quick else 3)
+                peak.measure(threads, repeats=1 if options.quick else 5)
             own = len(rows)
             rows += contest.run(
                 workload,
@@ -124,6 +124,13 @@ def time_text(seconds):
     return f"{milliseconds(seconds)} ms"
 
 
+def share_text(workload, seconds, peak):
+    """The share of the peak; a single row is not about arithmetic."""
+    if workload.task == ONE_ROW:
+        return "-"
+    return f"{workload.flops / seconds / peak:.0%}"
+
+
 def table(cases, best, peak, labels, text, unit=""):
     """One line for each workload, and below it one for each way of skreg's own."""
     header = ["workload", "threads", f"skreg{unit}", "of the peak"]
@@ -137,7 +144,7 @@ def table(cases, best, peak, labels, text, unit=""):
                 workload.name if who == OWN else f"the same, {who}",
                 str(threads),
                 text(seconds),
-                f"{workload.flops / seconds / peak.of(threads):.0%}",
+                share_text(workload, seconds, peak.of(threads)),
             ]
             for label in labels:
                 peer, used = best.get((workload.name, label), (None, 0))
@@ -163,7 +170,7 @@ def remark(what, options, peak, cases):
     sentences = [
         QUICK if options.quick else "",
         f"{what}, the fastest of {options.repeats} turns each; in brackets the number "
-        "of threads with which a peer was fastest.",
+        "of threads with which a peer was fastest, where it may have several.",
         f"The peak, {rates}, is the best rate of {peak.source}.",
         f"Not installed: {', '.join(missing)}." if missing else "",
         machine(*PACKAGES),
