@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
-from _workloads import ONE_ROW, TRAIN
+from _workloads import ONE_ROW, PREDICT, TRAIN
 from threadpoolctl import threadpool_limits
 
 RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-8  # of everyone's Adam
@@ -84,7 +84,7 @@ def fitted(workload, X, y):
 class EstimatorPeer(Peer):
     """A library with fit."""
 
-    tasks = ("train", "predict_proba", "predict one row")
+    tasks = (TRAIN, PREDICT, ONE_ROW)
 
     def training(self, workload, X, y, settings):
         """Whole fits."""
@@ -195,7 +195,7 @@ class PyTorch(Peer):
 
     name = "PyTorch"
     modules = ("torch",)
-    tasks = ("train", "predict_proba")
+    tasks = (TRAIN, PREDICT)
 
     def __init__(self, threads):
         import torch
@@ -388,7 +388,7 @@ class ONNXRuntime(Peer):
 
     name = "onnxruntime"
     modules = ("onnx", "onnxruntime")
-    tasks = ("predict_proba", "predict one row")
+    tasks = (PREDICT, ONE_ROW)
 
     def prediction(self, workload, model):
         """`run` of a session, and for one row the class."""

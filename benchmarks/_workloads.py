@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.preprocessing import normalize
 
-TRAIN, PREDICT, ONE_ROW = "train", "predict_proba", "predict one row"
+TRAIN, PREDICT, ONE_ROW = "train", "predict_proba", "predict"
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,8 @@ class Workload:
         if self.digits:
             kind = "digits"
         layers = f"{self.hidden}" if self.hidden else "no hidden layer"
-        parts = [kind, f"{self.rows} x {self.features}{density}", layers]
+        rows = 1 if self.task == ONE_ROW else self.rows
+        parts = [kind, f"{rows} x {self.features}{density}", layers]
         if self.activation != "relu":
             parts[-1] += f" {self.activation}"
         if self.task == TRAIN:
