@@ -5,6 +5,7 @@ n times. What comes before training in a library's own way of life (tensors from
 compilation) is done by then and not timed; what its `fit` or `predict` does is.
 """
 
+import os
 import warnings
 from dataclasses import replace
 from functools import partial
@@ -277,11 +278,16 @@ class JAX(Peer):
     """A whole epoch, shuffled, in one compiled call; Adam written out.
 
     JAX takes as many threads as its process may use cores, which the process was bound
-    to before.
+    to before. Where a system has no such bounds, JAX is left out.
     """
 
     name = "JAX"
     modules = ("jax", "jaxlib")
+
+    @classmethod
+    def can(cls, workload):
+        """Also whether its threads can be limited."""
+        return hasattr(os, "sched_setaffinity") and super().can(workload)
 
     def training(self, workload, X, y, settings):
         """Epochs whose state stays with JAX."""

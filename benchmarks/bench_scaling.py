@@ -236,7 +236,7 @@ def plot(curves, memory_rows, path):
         ax.set_ylabel("epoch, ms")
         values, _ = curves[what, 1]
         ax.set_xticks(values, [f"{value:g}" for value in values], fontsize=8)
-        ax.minorticks_off()
+        ax.xaxis.minorticks_off()
         ax.grid(alpha=0.4)
     panels[0].legend()
     sizes, data, fits = memory_curves(memory_rows)
@@ -244,7 +244,7 @@ def plot(curves, memory_rows, path):
         last.loglog(sizes, np.maximum(figures, 0.1), "o-", label=library)
     last.loglog(sizes, data, "k--", label="the data")
     last.set_xlabel("rows")
-    last.set_ylabel("peak memory of a fit above the data, MiB")
+    last.set_ylabel("memory above the data, MiB")
     last.legend()
     last.grid(alpha=0.4)
     fig.savefig(path, dpi=110)

@@ -192,7 +192,7 @@ def plot(cases, best, path):
             ax.plot(*zip(*points, strict=True), marker, label=label, alpha=0.85)
     ax.axvline(1, color="black", linewidth=0.8)
     ax.set_xscale("log")
-    ticks = [0.5, 1, 2, 5, 10, 20, 50]
+    ticks = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set_yticks(range(len(names)), names)
