@@ -1,15 +1,18 @@
 """What the benchmarks share: where results go, the machine, tables in Markdown."""
 
+import argparse
 import csv
 import os
 import platform
-from importlib.metadata import version
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from skreg import _kernels
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = ("skreg", "scikit-learn", "numpy", "scipy")
+QUICK = "A quick run on small data, to try the script: its figures say nothing."
 
 
 def processor():
@@ -23,22 +26,69 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def machine():
-    """One sentence on what the figures were measured with."""
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+def machine(*packages):
+    """What the figures were measured with, and when; `packages` besides our own."""
+    versions = ", ".join(
+        f"{name} {installed(name)}"
+        for name in PACKAGES + packages
+        if installed(name) is not None
+    )
     return (
         f"{processor()}, {os.cpu_count()} cores, {platform.system()}; "
         f"Python {platform.python_version()}, {versions}; "
-        f"skreg's kernels for {_kernels.ISA}."
+        f"skreg's kernels for {_kernels.ISA}; {date.today().isoformat()}."
     )
 
 
-def write_csv(name, rows):
+def installed(package):
+    """The version of a package, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def arguments(question, repeats):
+    """The command line that all scripts have; its text is the first line of theirs."""
+    parser = argparse.ArgumentParser(description=question.partition("\n")[0])
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument(
+        "--quick", action="store_true", help="small data, one repetition: a trial"
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="folder for what is written; without it results/, and nothing is "
+        "written of a part or of a quick run",
+    )
+    return parser
+
+
+def output_folder(options):
+    """Where results go, or None: they are only shown."""
+    part = options.quick or getattr(options, "rows", "")
+    folder = options.output or (None if part else RESULTS)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def write_csv(folder, name, rows):
     """Write a list of dicts with equal keys."""
-    with open(RESULTS / name, "w", newline="", encoding="utf-8") as file:
+    if folder is None:
+        return
+    with open(folder / name, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def write_table(folder, name, table, remark):
+    """Show a table and, below it, one paragraph of text; and write them."""
+    text = f"{table}\n{remark}\n"
+    print(f"\n{text}")
+    if folder is not None:
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def markdown_table(header, rows):
@@ -46,3 +96,13 @@ def markdown_table(header, rows):
     rule = ["---", *["---:"] * (len(header) - 1)]
     lines = [f"| {' | '.join(row)} |" for row in [header, rule, *rows]]
     return "\n".join(lines) + "\n"
+
+
+def three_digits(number):
+    """Three significant digits, and no exponent."""
+    return f"{number:.0f}" if abs(number) >= 100 else f"{number:#.3g}"
+
+
+def milliseconds(seconds):
+    """Three significant digits."""
+    return three_digits(1e3 * seconds)

@@ -6,9 +6,9 @@
 has the rows of skreg's registries. A loss that has no formula here, or one that its
 compiled kernel contradicts, stops the build.
 
-    .. result:: epoch
+    .. result:: speed
 
-is the table, with what follows it, in ``benchmarks/results/epoch.md``.
+is the table, with what follows it, in ``benchmarks/results/speed.md``.
 """
 
 from pathlib import Path
