@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from skreg import _threads
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._kernels import engine
 from skreg._losses import Loss
@@ -88,6 +89,7 @@ class Network:
         input_dropout=0.0,
         capacity=engine.CHUNK_ROWS,
         training=True,
+        threads=1,
     ):
         """The compiled loops for this shape, with buffers for `capacity` rows."""
         return engine.Engine(
@@ -100,7 +102,12 @@ class Network:
             input_dropout=input_dropout,
             capacity=capacity,
             training=training,
+            threads=threads,
         )
+
+    def operations(self, rows, *, training):
+        """Floating-point operations for so many rows: about, and of products alone."""
+        return (6 if training else 2) * self.params.size * rows
 
     def data(self, X, targets=None, weights=None, subset=None):
         """X (dense or CSR, of this network's dtype) as the kernels read it."""
@@ -118,11 +125,17 @@ class Network:
         if out is None:
             out = self.empty_outputs(X.shape[0])
         # popping and assigning are atomic, asking for the length first would not be
+        threads = _threads.wanted(self.operations(X.shape[0], training=False))
         try:
             loops = self._idle.pop()
         except IndexError:
-            loops = self.engine(training=False)
-        loops.predict(self.params, self.data(X), out, raw=raw)
+            loops = None
+        if loops is None or loops.threads < threads:
+            loops = self.engine(training=False, threads=threads)
+        with _threads.borrowed(threads) as granted:
+            loops.predict(
+                self.params, self.data(X), out, raw=raw, threads=granted
+            )
         self._idle[:] = [loops]
         return out
 

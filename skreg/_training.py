@@ -12,7 +12,9 @@ import numpy as np
 from scipy.optimize import Bounds, minimize
 from sklearn.exceptions import ConvergenceWarning
 
+from skreg import _threads
 from skreg._blas import one_blas_thread
+from skreg._kernels import engine
 
 # The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
 CONVERGED, STOPPED_BY_CALLBACK = 0, 99
@@ -153,8 +155,13 @@ class StochasticTraining:
         self.key = key
         self.batch_size = batch_size
         self.verbose = verbose
-        self.engine = problem.network.engine(
-            dropout=dropout, input_dropout=input_dropout, capacity=batch_size
+        network = problem.network
+        self.threads = _threads.wanted(network.operations(batch_size, training=True))
+        self.engine = network.engine(
+            dropout=dropout,
+            input_dropout=input_dropout,
+            capacity=batch_size,
+            threads=self.threads,
         )
         self.segments = self.engine.segments(problem.l1, problem.l2, weight_decay)
         self.loss_progress = loss_progress
@@ -201,17 +208,19 @@ class StochasticTraining:
         if not validates:
             weights.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
-        loss = self.engine.run_epoch(
-            params,
-            problem.data,
-            optimizer=self.optimizer,
-            segments=self.segments,
-            key=(self.key[0], (self.key[1] + self.optimizer.starts) % 2**32),
-            epoch=history.epochs_ever,
-            order=self.order,
-            learning_rates=rates,
-            batch_size=self.batch_size,
-        )
+        with _threads.borrowed(self.threads) as threads:
+            loss = self.engine.run_epoch(
+                params,
+                problem.data,
+                optimizer=self.optimizer,
+                segments=self.segments,
+                key=(self.key[0], (self.key[1] + self.optimizer.starts) % 2**32),
+                epoch=history.epochs_ever,
+                order=self.order,
+                learning_rates=rates,
+                batch_size=self.batch_size,
+                threads=threads,
+            )
         with np.errstate(over="ignore", invalid="ignore"):
             loss += problem.network.penalty(problem.l1, problem.l2)
             # a sum is finite only if all terms are
@@ -296,7 +305,9 @@ class LBFGSTraining:
         self.max_fun = max_fun
         self.verbose = verbose
         network = problem.network
-        self.engine = network.engine()
+        rows = min(engine.CHUNK_ROWS, len(problem.data))
+        self.threads = _threads.wanted(network.operations(rows, training=True))
+        self.engine = network.engine(threads=self.threads)
         self.gradient = np.empty_like(network.params)
         self.strength_l1 = self._per_weight(problem.l1)
         self.strength_l2 = self._per_weight(problem.l2)
@@ -329,9 +340,13 @@ class LBFGSTraining:
         """F and its gradient by (p or w, q)."""
         w = self._weights(x)
         n = w.size
-        loss = self.engine.loss_and_gradient(
-            w.astype(self.gradient.dtype), self.problem.data, self.gradient
-        )
+        with _threads.borrowed(self.threads) as threads:
+            loss = self.engine.loss_and_gradient(
+                w.astype(self.gradient.dtype),
+                self.problem.data,
+                self.gradient,
+                threads=threads,
+            )
         gradient = self.gradient.astype(np.float64)
         gradient += self.strength_l2 * w
         l1 = self.strength_l1[self.split]

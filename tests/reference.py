@@ -39,34 +39,49 @@ def philox4x32(counter, key):
     return np.array([c0, c1, c2, c3])
 
 
-def random_words(blocks, *, key, stream, step, layer=0):
-    """Four words for each block number, shape (4, len(blocks))."""
-    blocks = np.asarray(blocks, dtype=np.uint64)
+def random_words(n, *, key, stream, step, layer=0):
+    """The first n words of a stream.
+
+    They come in groups of 16 blocks of four: word w of block b of a group stands at
+    position 16 w + 2 (b % 8) + b // 8.
+    """
+    groups = -(-n // 64)
+    blocks = np.arange(16 * groups, dtype=np.uint64)
     counter = (
         blocks & np.uint64(WORD),
         (blocks >> np.uint64(32)) << np.uint64(16) | np.uint64(layer),
         step & WORD,
         (step >> 32) << 8 | stream,
     )
-    return philox4x32(counter, key)
+    words = philox4x32(counter, key).reshape(4, groups, 2, 8)
+    return words.transpose(1, 0, 3, 2).ravel()[:n]
 
 
 def dropout_mask(shape, rate, *, key, layer, step):
-    """0 with probability rate, else 1 / (1 - rate); word i is for element i."""
+    """0 with probability rate, else the scale that keeps the expectation.
+
+    An element has 8 bits, if they can express the rate, or else 16; words are cut from
+    their low end.
+    """
+    bits = 8 if float(rate * 256).is_integer() else 16
     n = shape[0] * shape[1]
+    per_word = 32 // bits
     words = random_words(
-        np.arange(-(-n // 4)), key=key, stream=STREAM_DROPOUT, step=step, layer=layer
+        -(-n // per_word), key=key, stream=STREAM_DROPOUT, step=step, layer=layer
     )
-    words = words.T.ravel()[:n].reshape(shape)
-    return np.where(words < int(rate * 2**32), 0.0, 1.0 / (1.0 - rate))
+    shifts = np.arange(per_word, dtype=np.uint64) * np.uint64(bits)
+    numbers = (words[:, None] >> shifts & np.uint64(2**bits - 1)).ravel()[:n]
+    threshold = min(int(rate * 2**bits + 0.5), 2**bits - 1)
+    scale = 2**bits / (2**bits - threshold)
+    return np.where(numbers < threshold, 0.0, scale).reshape(shape)
 
 
 def shuffled(n, key, epoch):
     """Fisher and Yates: for i = n-1, ..., 1 swap i with a random index up to i."""
-    words = random_words(np.arange(n), key=key, stream=STREAM_SHUFFLE, step=epoch)
+    words = random_words(2 * n, key=key, stream=STREAM_SHUFFLE, step=epoch)
     order = list(range(n))
     for i in range(n - 1, 0, -1):
-        number = int(words[0, i]) << 32 | int(words[1, i])
+        number = int(words[2 * i]) << 32 | int(words[2 * i + 1])
         j = number * (i + 1) >> 64
         order[i], order[j] = order[j], order[i]
     return np.array(order)

@@ -51,7 +51,6 @@ class Epoch:
         self.arguments = {
             "optimizer": Optimizer("adam", size, np.dtype(dtype)),
             "segments": self.loops.segments([0.01] * 3, [0.01] * 3, 0.0),
-            "gradient": np.empty(size, dtype),
             "key": KEY,
             "epoch": 0,
             "order": np.empty(ROWS, np.intp),
@@ -273,9 +272,6 @@ def read_only(array):
         ({"order": np.empty(ROWS, np.int32)}, "Buffer dtype mismatch"),
         ({"key": None}, "a shuffle needs a key"),
         ({"segments": np.zeros(6)}, "segments must come from"),
-        ({"gradient": np.empty(3)}, "expected float64 of shape"),
-        ({"gradient": np.empty(83, np.float32)}, "expected float64 of shape"),
-        ({"gradient": read_only(np.empty(83))}, "read-only"),
         ({"optimizer": Optimizer("adam", 5, np.dtype(float))}, "expected float64"),
         ({"optimizer": Optimizer("sgd", 83, np.dtype("f4"))}, "expected float64"),
     ],

@@ -35,8 +35,8 @@ def assert_is_product(got, a, b, start):
 def test_forward_product(rows, n_in, n_out, dtype, seed):
     x = normal(seed, (rows, n_in), dtype)
     w = normal(seed, (n_in, n_out), dtype)
-    z = normal(seed, (rows, n_out), dtype)
-    assert_is_product(units.forward_product(x, w, z), x, w, z)
+    b = normal(seed, (n_out,), dtype)
+    assert_is_product(units.forward_product(x, w, b), x, w, b)
 
 
 @given(
@@ -69,12 +69,13 @@ def test_input_gradient_product(rows, n_in, n_out, dtype, seed):
 def test_a_row_alone_has_the_same_bits(rows, n_in, n_out, dtype, seed):
     x = normal(seed, (rows, n_in), dtype)
     w = normal(seed, (n_in, n_out), dtype)
+    b = normal(seed, (n_out,), dtype)
     z = normal(seed, (rows, n_out), dtype)
-    together = units.forward_product(x, w, z)
+    together = units.forward_product(x, w, b)
     back = units.input_gradient_product(z, w)
     for i in range(rows):
         row = slice(i, i + 1)
-        assert (units.forward_product(x[row], w, z[row]) == together[row]).all()
+        assert (units.forward_product(x[row], w, b) == together[row]).all()
         assert (units.input_gradient_product(z[row], w) == back[row]).all()
 
 
@@ -103,8 +104,6 @@ def test_a_gradient_over_chunks_has_the_same_bits(parts, n_in, n_out, dtype, see
 def test_nan_reaches_its_row_and_no_other(n_out, dtype):
     x = np.ones((14, 20), dtype)
     x[5, 3] = np.nan
-    got = units.forward_product(
-        x, np.ones((20, n_out), dtype), np.zeros((14, n_out), dtype)
-    )
+    got = units.forward_product(x, np.ones((20, n_out), dtype), np.zeros(n_out, dtype))
     assert np.isnan(got[5]).all()
     assert (np.delete(got, 5, axis=0) == 20).all()

@@ -35,7 +35,6 @@ class Run:
         )
         self.loops = engine_of(self.network, dtype, capacity=len(X))
         self.data = data_of(X, y, dtype=dtype)
-        self.gradient = np.empty_like(self.params)
         self.l1 = strengths.get("l1", 0.0)
         self.l2 = strengths.get("l2", 0.0)
         self.weight_decay = strengths.get("weight_decay", 0.0)
@@ -52,7 +51,6 @@ class Run:
                 self.data,
                 optimizer=self.optimizer,
                 segments=self.loops.segments([self.l1], [self.l2], self.weight_decay),
-                gradient=self.gradient,
                 key=(0, 0),
                 epoch=0,
                 order=None,

@@ -45,6 +45,18 @@ def test_words_equal_the_oracle(counter, key):
     assert units.philox4x32(counter, key) == reference.philox4x32(counter, key).tolist()
 
 
+@given(
+    first=st.integers(0, 2**32 - 17),
+    rest=st.tuples(words, words, words),
+    key=st.tuples(words, words),
+)
+def test_a_group_is_sixteen_blocks(first, rest, key):
+    group = units.philox_group((first, *rest), key)
+    for b in range(16):
+        block = reference.philox4x32((first + b, *rest), key)
+        np.testing.assert_array_equal(group[2 * (b % 8) + b // 8 :: 16], block)
+
+
 @given(n=st.integers(1, 300), key=st.tuples(words, words), epoch=epochs)
 def test_shuffle_equals_the_oracle(n, key, epoch):
     order = units.shuffled(n, key, epoch)

@@ -115,7 +115,6 @@ class Training:
                 data,
                 optimizer=optimizer,
                 segments=loops.segments(self.l1, self.l2, self.weight_decay),
-                gradient=np.full_like(params, np.nan),
                 key=self.key,
                 epoch=epoch,
                 order=np.empty(len(self.used), np.intp) if self.shuffle else None,

@@ -12,6 +12,8 @@ CHUNK_ROWS: int
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Key: TypeAlias = tuple[int, int]
 
+def max_threads() -> int: ...
+
 class _Optimizer(Protocol):
     adam: bool
     beta_1: float
@@ -39,6 +41,8 @@ class Data:
 
 class Engine:
     dtype: np.dtype[Any]
+    threads: int
+    capacity: int
     n_parameters: int
     def __init__(
         self,
@@ -52,6 +56,7 @@ class Engine:
         input_dropout: float = 0.0,
         capacity: int = 256,
         training: bool = True,
+        threads: int = 1,
     ) -> None: ...
     def segments(
         self, l1: Sequence[float], l2: Sequence[float], weight_decay: float
@@ -63,12 +68,12 @@ class Engine:
         *,
         optimizer: _Optimizer,
         segments: NDArray[np.void],
-        gradient: _Floats,
         key: _Key,
         epoch: int,
         order: NDArray[np.intp] | None,
         learning_rates: NDArray[np.float64],
         batch_size: int,
+        threads: int = 1,
     ) -> float: ...
     def loss_and_gradient(
         self,
@@ -78,7 +83,14 @@ class Engine:
         *,
         key: _Key | None = None,
         step: int = 0,
+        threads: int = 1,
     ) -> float: ...
     def predict(
-        self, params: _Floats, data: Data, out: _Floats, *, raw: bool = False
+        self,
+        params: _Floats,
+        data: Data,
+        out: _Floats,
+        *,
+        raw: bool = False,
+        threads: int = 1,
     ) -> _Floats: ...

@@ -463,6 +463,7 @@ cdef class Engine:
     def run_epoch(
         self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
         Py_ssize_t[::1] order, double[::1] learning_rates, Py_ssize_t batch_size,
+        int threads=1,
     ):
         """One pass over the rows, without the GIL and without allocation.
 
@@ -485,6 +486,8 @@ cdef class Engine:
         learning_rates : ndarray
             One per batch.
         batch_size : int
+        threads : int, default=1
+            That work on it together, up to the engine's. The result is the same.
 
         Returns
         -------
@@ -517,6 +520,7 @@ cdef class Engine:
         state.second = (
             self.written_parameters(optimizer.second) if optimizer.adam else NULL)
         loop.before = optimizer.step
+        threads = min(threads, self.threads)
         rates = np.empty(learning_rates.shape[0], dtype=_RATES)
         for step in range(learning_rates.shape[0]):
             rates[step] = rates_of(
@@ -529,8 +533,7 @@ cdef class Engine:
                 if order is not None:
                     loop.order = &order[0]
                     shuffle(loop.noise.rng, epoch, &order[0], data.rows.n)
-                run_team(
-                    self.threads, train_f32 if self.single else train_f64, &loop)
+                run_team(threads, train_f32 if self.single else train_f64, &loop)
             if loop.interrupted:
                 raise_pending()
         finally:
@@ -538,7 +541,9 @@ cdef class Engine:
             optimizer.step += loop.training.step
         return loop.total / data.rows.n
 
-    def loss_and_gradient(self, params, Data data, gradient=None, *, key=None, step=0):
+    def loss_and_gradient(
+        self, params, Data data, gradient=None, *, key=None, step=0, int threads=1
+    ):
         """Mean loss over all rows, and its gradient unless `gradient` is None.
 
         With a key, dropout is on, with the masks of that step; for this the rows must
@@ -549,25 +554,28 @@ cdef class Engine:
         if gradient is not None:
             loop.gradient = self.written_parameters(gradient)
         loop.noise.step = step
+        threads = min(threads, self.threads)
         if loop.noise.on and data.rows.n > self.capacity:
             raise ValueError("with dropout the rows must fit into one batch")
         with nogil:
             run_team(
-                self.threads, full_batch_f32 if self.single else full_batch_f64, &loop)
+                threads, full_batch_f32 if self.single else full_batch_f64, &loop)
         if loop.interrupted:
             raise_pending()
         return loop.total / data.rows.n
 
-    def predict(self, params, Data data, out, *, bint raw=False):
+    def predict(self, params, Data data, out, *, bint raw=False, int threads=1):
         """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs)."""
         cdef Pass loop = self.loop(data, None, self.capacity)
-        cdef int threads = self.threads
+        # sparse rows are read where they are
+        self.work.sparse = NULL
         loop.params = self.parameters(params)
         loop.out = writable_address(
             out, self.dtype, (data.rows.n, output_count(&self.net)))
         loop.raw = raw
         if self.work.slopes != NULL:
             threads = 1
+        threads = min(threads, self.threads)
         with nogil:
             run_team(threads, predict_f32 if self.single else predict_f64, &loop)
         if loop.interrupted:

@@ -11,23 +11,37 @@ def philox4x32(
     counter: tuple[int, int, int, int], key: tuple[int, int]
 ) -> list[int]: ...
 def shuffled(n: int, key: tuple[int, int], epoch: int) -> NDArray[np.intp]: ...
+def philox_group(
+    counter: tuple[int, int, int, int], key: tuple[int, int]
+) -> NDArray[np.uint32]: ...
 def dropout_mask(
-    values: NDArray[_Float], rate: float, key: tuple[int, int], layer: int, step: int
-) -> NDArray[_Float]: ...
+    shape: tuple[int, int], rate: float, key: tuple[int, int], layer: int, step: int
+) -> NDArray[np.float64]: ...
+def dropout_factor(
+    rate: float, key: tuple[int, int], layer: int, step: int, element: int
+) -> float: ...
 def activate(
     activation: int, z: NDArray[_Float]
 ) -> tuple[NDArray[_Float], NDArray[_Float]]: ...
 def vector_function(
-    name: Literal["exp", "expm1_negative", "tanh", "logistic", "normal_cdf"],
+    name: Literal[
+        "exp",
+        "expm1_negative",
+        "tanh",
+        "logistic",
+        "log",
+        "log1p_unit",
+        "normal_cdf",
+    ],
     x: NDArray[_Float],
 ) -> NDArray[_Float]: ...
-def row_loss(
+def losses_of(
     loss: int, parameter: float, f: NDArray[_Float], y: NDArray[_Float]
-) -> tuple[float, NDArray[_Float]]: ...
+) -> tuple[NDArray[np.float64], NDArray[_Float]]: ...
 def inverse_link(loss: int, f: NDArray[_Float]) -> NDArray[_Float]: ...
 def soft_threshold(w: NDArray[_Float], threshold: float) -> NDArray[_Float]: ...
 def forward_product(
-    x: NDArray[_Float], w: NDArray[_Float], z: NDArray[_Float]
+    x: NDArray[_Float], w: NDArray[_Float], b: NDArray[_Float]
 ) -> NDArray[_Float]: ...
 def weight_gradient_product(
     x: NDArray[_Float], delta: NDArray[_Float], start: NDArray[_Float], accumulate: bool

@@ -108,7 +108,7 @@ cdef inline void multinomial_log_loss(
     Py_ssize_t n_classes, const real* f, const real* y, double* values, real* delta
 ) noexcept nogil:
     """y sums to one over the classes, one-hot or mixed."""
-    cdef real log_sum[LOSS_ROWS]
+    cdef double log_sum[LOSS_ROWS]
     cdef Py_ssize_t i, j
     softmax(n_classes, f, delta, log_sum)
     for i in range(LOSS_ROWS):
@@ -120,7 +120,7 @@ cdef inline void multinomial_log_loss(
 
 
 cdef inline void softmax(
-    Py_ssize_t n_classes, const real* f, real* probabilities, real* log_sum
+    Py_ssize_t n_classes, const real* f, real* probabilities, double* log_sum
 ) noexcept nogil:
     """probabilities = exp(f) / sum exp(f), and log sum exp(f), shifted by max f."""
     cdef real largest[LOSS_ROWS]
@@ -141,7 +141,7 @@ cdef inline void softmax(
             probabilities[j * LOSS_ROWS + i] = value
             total[i] += value
     for i in range(LOSS_ROWS):
-        log_sum[i] = largest[i] + log(total[i])
+        log_sum[i] = <double> largest[i] + <double> log(total[i])
         total[i] = 1 / total[i]
     for j in range(n_classes):
         for i in range(LOSS_ROWS):
@@ -186,7 +186,7 @@ cdef inline void inverse_link(
     """
     cdef real* turned = scratch
     cdef real* probabilities = scratch + n_outputs * LOSS_ROWS
-    cdef real log_sum[LOSS_ROWS]
+    cdef double log_sum[LOSS_ROWS]
     cdef Py_ssize_t i, block
     if loss == POISSON or loss == GAMMA:
         for i in range(rows * n_outputs):
