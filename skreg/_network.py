@@ -133,9 +133,7 @@ class Network:
         if loops is None or loops.threads < threads:
             loops = self.engine(training=False, threads=threads)
         with _threads.borrowed(threads) as granted:
-            loops.predict(
-                self.params, self.data(X), out, raw=raw, threads=granted
-            )
+            loops.predict(self.params, self.data(X), out, raw=raw, threads=granted)
         self._idle[:] = [loops]
         return out
 

@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,3 +19,11 @@ os.environ["PYTHONSAFEPATH"] = "1"
 # A test that is slow because the machine is busy has not failed.
 settings.register_profile("skreg", settings.default, deadline=None)
 settings.load_profile("skreg")
+
+
+@pytest.fixture(autouse=bool(os.environ.get("SKREG_TEST_THREADS")))
+def threads_for_the_smallest_fits(monkeypatch):
+    """Every fit takes all threads that it may, if SKREG_TEST_THREADS is set."""
+    from skreg import _threads
+
+    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from cases import KEY, both_dtypes, data_of, engine_of, random_inputs, random_params
+from cases import KEY, data_of, engine_of, random_inputs, random_params
 from hypothesis import given
 from hypothesis import strategies as st
 

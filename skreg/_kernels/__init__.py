@@ -4,13 +4,16 @@ Where things are:
 
 - ``types.pxd``        the floating types, ``Layer`` and ``Network``
 - ``rows.pxd``         X (dense or CSR), targets and weights of a data set
-- ``activations.pxd``  each activation with its slope
+- ``activations.pxd``  each activation with its slope, and dropout's mask on both
 - ``losses.pxd``       each loss with its derivative
 - ``dropout.pxd``      masks; ``philox.pxd`` the random numbers behind them
-- ``matmul.pxd``       the products of a dense layer; ``matmul.h`` the tiles
-- ``vecmath.pxd``      exp, tanh, ... that turn into vector instructions
-- ``network.pxd``      forward and backward of a network for one batch
+- ``matmul.pxd``       the products of a dense layer; ``matmul.h`` how they are done
+- ``sparse.pxd``       the first layer where X is sparse
+- ``vecmath.pxd``      exp, tanh, log, ... that turn into vector instructions
+- ``vectors.h``        vectors of each instruction set, for the headers in C
+- ``network.pxd``      forward and backward of a network for one batch, block by block
 - ``optimizers.pxd``   Adam and SGD steps with decay and the L1 prox
+- ``team.pxd``         threads, and how they share the blocks
 - ``_engine.pyx``      the loops over batches, called from Python
 - ``_units.pyx``       single kernels opened to Python, for tests and documentation
 

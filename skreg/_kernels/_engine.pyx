@@ -399,8 +399,8 @@ cdef class Engine:
         cdef int t, threads = self.threads if training else 1
         cdef Py_ssize_t n_outputs = layer_sizes[n_layers]
         # the raw outputs have no gaps: the losses read them as they are
-        strides = np.array(
-            [*map(self.stride_of, layer_sizes[1:n_layers]), n_outputs], dtype=np.intp)
+        strides = [self.stride_of(n) for n in layer_sizes[1:n_layers]]
+        strides = np.array([*strides, n_outputs], dtype=np.intp)
         self.buffers.append(strides)
         work.capacity = self.capacity
         work.strides = <Py_ssize_t*> address(strides)
@@ -424,7 +424,7 @@ cdef class Engine:
                     mask_size(self.capacity * self.net.layers[l].n_out))
         return 0
 
-    def stride_of(self, Py_ssize_t n):
+    cdef stride_of(self, Py_ssize_t n):
         """Between rows of n numbers: their beginnings must not share a cache set."""
         step = n * self.dtype.itemsize
         return n if step % 4096 else n + 64 // self.dtype.itemsize

@@ -1,8 +1,8 @@
 """Activations: value and slope, element by element, with dropout's mask.
 
 Each function takes z and returns a = act(z), storing d = da/dz. Backward multiplies
-by d (times the mask), so it needs neither z nor a nor the mask. To add one: write its function, give it a number,
-a line in `activate`, and an entry in skreg/_activations.py.
+by d (times the mask), so it needs neither z nor a nor the mask. To add one: write its
+function, give it a number, a line in `activate`, and an entry in skreg/_activations.py.
 """
 
 from libc.stdint cimport uint8_t

@@ -23,7 +23,7 @@ cdef struct Noise:
     uint64_t step
 
 cdef struct Draw:
-    # How a rate becomes a mask: an element whose number is below `threshold` is dropped.
+    # How a rate becomes a mask: elements whose number is below `threshold` are dropped.
     uint32_t threshold
     int bits          # of a number: 8 or 16
     double scale      # of what is kept
