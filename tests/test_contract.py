@@ -38,10 +38,23 @@ def expected_failures(estimator):
     return {check.__name__: reason for check in WEIGHT_CHECKS}
 
 
+def lenient(value):
+    """The same, where an expected failure may pass: rounding depends on the processor."""
+    if not hasattr(value, "marks"):
+        return value
+    marks = [
+        pytest.mark.xfail(reason=mark.kwargs["reason"], strict=False)
+        if mark.name == "xfail"
+        else mark
+        for mark in value.marks
+    ]
+    return pytest.param(*value.values, marks=marks, id=value.id)
+
+
 def from_a_list(mark):
     """scikit-learn 1.7 gives a generator to parametrize, which pytest 9.1 warns of."""
     names, values = mark.args
-    return pytest.mark.parametrize(names, list(values), **mark.kwargs)
+    return pytest.mark.parametrize(names, [*map(lenient, values)], **mark.kwargs)
 
 
 @from_a_list(

@@ -78,7 +78,10 @@ def check(name, kernel):
         if multinomial:
             known["sum"] = np.sum
         expected = [eval(formula, known) for formula in FORMULAS[name]]
-        computed = units.row_loss(kernel, value, np.atleast_1d(f), np.atleast_1d(y))
+        losses, deltas = units.losses_of(
+            kernel, value, np.atleast_2d(f), np.atleast_2d(y)
+        )
+        computed = losses[0], deltas[0]
         if not all(map(np.allclose, computed, expected)):
             raise ValueError(f"the formulas of {name!r} differ from its kernel")
 
