@@ -39,7 +39,7 @@ def expected_failures(estimator):
 
 
 def lenient(value):
-    """The same, where an expected failure may pass: rounding depends on the processor."""
+    """The same, but an expected failure may pass: processors round differently."""
     if not hasattr(value, "marks"):
         return value
     marks = [
