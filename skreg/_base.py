@@ -226,9 +226,6 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                     state.key,
                     batch_size=min(batch_size, len(problem.data)),
                     shuffle=self.shuffle,
-                    dropout=settings.dropout,
-                    input_dropout=float(self.input_dropout),
-                    weight_decay=float(self.weight_decay),
                     verbose=self.verbose,
                 )
                 training.run(
@@ -455,7 +452,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         network = self._network
         weights = kernel_weights(training.weights, rows, network.dtype)
         data = network.data(training.X, training.targets, weights, rows)
-        return Problem(network, data, settings.l1, settings.l2, validation_score)
+        return Problem(network, data, settings, validation_score)
 
     # -------------------------------------------------------------------- validation
 

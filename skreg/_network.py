@@ -84,25 +84,35 @@ class Network:
 
     def engine(
         self,
+        settings=None,
         *,
-        dropout=None,
-        input_dropout=0.0,
         capacity=engine.CHUNK_ROWS,
         training=True,
         threads=1,
     ):
-        """The compiled loops for this shape, with buffers for `capacity` rows."""
+        """The compiled loops for this shape, with buffers for `capacity` rows.
+
+        Parameters
+        ----------
+        settings : Settings or None
+            How training is regularized; None for losses and predictions without.
+        """
+        noise = {}
+        if settings is not None:
+            noise = {
+                "dropout": settings.dropout,
+                "input_dropout": settings.input_dropout,
+            }
         return engine.Engine(
             self.layer_sizes,
             [ACTIVATIONS[name].kernel for name in self.activations],
             self.loss.kernel,
             self.loss_parameter,
             self.dtype,
-            dropout=dropout,
-            input_dropout=input_dropout,
             capacity=capacity,
             training=training,
             threads=threads,
+            **noise,
         )
 
     def operations(self, rows, *, training):

@@ -54,13 +54,24 @@ CONSTRAINTS = {
 
 @dataclass
 class Settings:
-    """The parameters that only make sense together, checked: one entry per layer."""
+    """What is trained and how it is regularized, checked.
+
+    Attributes
+    ----------
+    hidden_layer_sizes, activations, dropout : list
+        One entry per hidden layer.
+    l1, l2 : list of float
+        One per weight matrix.
+    input_dropout, weight_decay : float
+    """
 
     hidden_layer_sizes: list
     activations: list
     l1: list
     l2: list
+    weight_decay: float
     dropout: list
+    input_dropout: float
 
 
 def read_settings(estimator):
@@ -105,6 +116,7 @@ def read_settings(estimator):
         ),
         l1=strengths("l1"),
         l2=strengths("l2"),
+        weight_decay=float(estimator.weight_decay),
         dropout=per_layer(
             estimator.dropout,
             n,
@@ -113,6 +125,7 @@ def read_settings(estimator):
             valid=lambda v: 0 <= v < 1,
             rule="a number in [0, 1)",
         ),
+        input_dropout=float(estimator.input_dropout),
     )
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)

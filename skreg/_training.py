@@ -35,8 +35,8 @@ class Problem:
         Its parameters are trained in place.
     data : Data
         The rows for training.
-    l1, l2 : list of float
-        Strengths per weight matrix.
+    settings : Settings
+        The penalties, and the rest of what regularizes.
     validation_score : callable or None
         Score of the current weights on the validation part, higher is better; None
         without early stopping.
@@ -44,9 +44,12 @@ class Problem:
 
     network: object
     data: object
-    l1: list
-    l2: list
+    settings: object
     validation_score: object = None
+
+    def penalty(self):
+        """The penalties of the objective for the weights now."""
+        return self.network.penalty(self.settings.l1, self.settings.l2)
 
 
 class Progress:
@@ -130,8 +133,6 @@ class StochasticTraining:
     batch_size : int
     shuffle, verbose
         As in the estimators.
-    dropout : list of float
-    input_dropout, weight_decay : float
     """
 
     def __init__(
@@ -144,9 +145,6 @@ class StochasticTraining:
         *,
         batch_size,
         shuffle,
-        dropout,
-        input_dropout,
-        weight_decay,
         verbose,
     ):
         self.problem = problem
@@ -155,15 +153,14 @@ class StochasticTraining:
         self.key = key
         self.batch_size = batch_size
         self.verbose = verbose
-        network = problem.network
+        network, settings = problem.network, problem.settings
         self.threads = _threads.wanted(network.operations(batch_size, training=True))
         self.engine = network.engine(
-            dropout=dropout,
-            input_dropout=input_dropout,
-            capacity=batch_size,
-            threads=self.threads,
+            settings, capacity=batch_size, threads=self.threads
         )
-        self.segments = self.engine.segments(problem.l1, problem.l2, weight_decay)
+        self.segments = self.engine.segments(
+            settings.l1, settings.l2, settings.weight_decay
+        )
         self.loss_progress = loss_progress
         self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
         n_rows = len(problem.data)
@@ -222,7 +219,7 @@ class StochasticTraining:
                 threads=threads,
             )
         with np.errstate(over="ignore", invalid="ignore"):
-            loss += problem.network.penalty(problem.l1, problem.l2)
+            loss += problem.penalty()
             # a sum is finite only if all terms are
             finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
         if not finite:
@@ -309,8 +306,8 @@ class LBFGSTraining:
         self.threads = _threads.wanted(network.operations(rows, training=True))
         self.engine = network.engine(threads=self.threads)
         self.gradient = np.empty_like(network.params)
-        self.strength_l1 = self._per_weight(problem.l1)
-        self.strength_l2 = self._per_weight(problem.l2)
+        self.strength_l1 = self._per_weight(problem.settings.l1)
+        self.strength_l2 = self._per_weight(problem.settings.l2)
         self.split = np.flatnonzero(self.strength_l1)
 
     def _per_weight(self, strengths):
