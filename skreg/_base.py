@@ -52,6 +52,8 @@ class TrainingState:
     optimizer: Optimizer | None = None
     schedule: object = None
     loss_progress: Progress | None = None
+    # Where training goes on from, if predictions are made from an average.
+    iterate: tuple | None = None
 
 
 @dataclass
@@ -199,7 +201,14 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     ):
         """Run the solver on a problem and set the fitted attributes."""
         state = self._state
-        problem.network.params = writeable(problem.network.params)
+        network = problem.network
+        network.params = writeable(network.params)
+        if network.statistics is not None:
+            network.statistics.values = writeable(network.statistics.values)
+        if state.iterate is not None:
+            network.set_weights(state.iterate)
+            state.iterate = None
+        network.changed()
         if self.solver in STOCHASTIC_SOLVERS:
             state.optimizer = self._optimizer(state.optimizer)
         history = state.history
@@ -227,8 +236,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                     batch_size=min(batch_size, len(problem.data)),
                     shuffle=self.shuffle,
                     verbose=self.verbose,
+                    max_iter=self.max_iter,
                 )
-                training.run(
+                state.iterate = training.run(
                     history, callbacks, max_iter=self.max_iter, incremental=incremental
                 )
             self._publish(problem)
@@ -288,8 +298,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""
-        network = copy.copy(self._network)
-        network.params = self._network.params.copy()
+        network = copy.deepcopy(self._network)
         return {"_network": network}
 
     @contextmanager
@@ -326,20 +335,31 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     ):
         """Read the data; make the network and the state, or check those that go on."""
         X, y = self._read(X, y, reset=not goes_on)
+        if settings.attack is not None and sparse.issparse(X):
+            raise ValueError(
+                f"adversarial={self.adversarial!r} does not support sparse X: a "
+                "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
+            )
         weights = check_weights(sample_weight, X)
         targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
         weights = self._reweight(y, weights, incremental)
         kernel_targets = self._kernel_targets(targets)
         layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
         if goes_on:
-            self._check_goes_on(layer_sizes, settings.activations)
+            self._check_goes_on(layer_sizes, settings)
         else:
             random_state = check_random_state(self.random_state)
             key = random_state.randint(0, 2**32, size=2, dtype=np.uint32)
             self._state = TrainingState(tuple(int(word) for word in key), History())
             loss, parameter = self._loss()
             self._network = Network(
-                layer_sizes, settings.activations, loss, parameter, np.dtype(self.dtype)
+                layer_sizes,
+                settings.activations,
+                loss,
+                parameter,
+                np.dtype(self.dtype),
+                batch_norm=settings.batch_norm,
+                residual=settings.residual,
             )
             self._network.initialise(
                 random_state, self._output_bias(targets, weights, n_outputs)
@@ -400,13 +420,15 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             )
         return np.ascontiguousarray(targets, dtype=dtype)
 
-    def _check_goes_on(self, layer_sizes, activations):
+    def _check_goes_on(self, layer_sizes, settings):
         """The network of an earlier call must be the one that is asked for now."""
         network = self._network
         loss, parameter = self._loss()
         for name, now, before in [
             ("hidden_layer_sizes", layer_sizes[1:-1], network.layer_sizes[1:-1]),
-            ("activation", activations, network.activations),
+            ("activation", settings.activations, network.activations),
+            ("batch_norm", settings.batch_norm, network.batch_norm),
+            ("residual", settings.residual, network.residual),
             ("dtype", np.dtype(self.dtype), network.dtype),
             ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
             ("loss", loss_name(loss), loss_name(network.loss)),
@@ -487,7 +509,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         weights = kernel_weights(validation.weights, rows, network.dtype)
         data = network.data(validation.X, validation.targets, weights, rows)
         loops = network.engine()
-        return lambda: -loops.loss_and_gradient(network.params, data)
+        return lambda: -loops.loss_and_gradient(network.prediction_params, data)
 
     def _scorer_score(self, X, y, weights):
         """Return a function: the user's score of the weights now.

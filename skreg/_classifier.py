@@ -11,7 +11,7 @@ from sklearn.utils.validation import column_or_1d
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
-from skreg._parameters import CONSTRAINTS, trains_epoch_by_epoch
+from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
 from skreg._validation import refuse_bad_weights
 
 
@@ -57,6 +57,28 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         divided by 1 - dropout; prediction uses all units as they are.
     input_dropout : float, default=0.0
         The same for the features.
+    batch_norm : bool or {"before", "after"}, default=False
+        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
+        or after the activation. Predictions use running averages, folded into the
+        weights; see ``folded_coefs_``.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
+        it follows a hidden layer of the same width.
+    label_smoothing : float, default=0.0
+        Share of the targets, in [0, 1), that is spread evenly over the classes
+        (Szegedy et al. 2016), in training only; for each label of multilabel targets.
+    max_norm : float, array-like of float or None, default=None
+        Bound > 0 on the norm of each unit's incoming weights, projected after each step
+        (Srivastava et al. 2014); one for all weight matrices or one for each.
+    max_grad_norm : float or None, default=None
+        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
+        2013), to which it is shortened before each step.
+    weight_averaging : {"ema", "swa"}, object or None, default=None
+        Predict with an average of the weights: an
+        `~skreg.averaging.ExponentialMovingAverage` or a
+        `~skreg.averaging.StochasticWeightAveraging`.
+    adversarial : object or None, default=None
+        An `~skreg.adversarial.AdversarialTraining`; for dense X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into the sample weights. "balanced" makes
         the classes' total weights equal. Not for multilabel targets.
@@ -196,6 +218,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     _parameter_constraints: dict = {
         **CONSTRAINTS,
+        "label_smoothing": [RATE],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -210,6 +233,13 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         weight_decay=0.0,
         dropout=0.0,
         input_dropout=0.0,
+        batch_norm=False,
+        residual=False,
+        label_smoothing=0.0,
+        max_norm=None,
+        max_grad_norm=None,
+        weight_averaging=None,
+        adversarial=None,
         class_weight=None,
         batch_size="auto",
         learning_rate="constant",
@@ -241,6 +271,13 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.batch_norm = batch_norm
+        self.residual = residual
+        self.label_smoothing = label_smoothing
+        self.max_norm = max_norm
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
+        self.adversarial = adversarial
         self.class_weight = class_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate

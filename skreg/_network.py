@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from skreg import _threads
+from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._kernels import engine
 from skreg._losses import Loss
@@ -24,8 +24,14 @@ class Network:
     loss : Loss
     loss_parameter : float
     dtype : numpy.dtype
+    batch_norm : {"before", "after"} or None
+        Where the hidden layers are normalised.
+    residual : bool
     params : ndarray of shape (n_parameters,)
-        The optimizer works on this one array; `coefs` and `intercepts` are views.
+        The optimizer works on this one array; `coefs` and `intercepts` are views. A
+        layer's weights, its biases, then the scale and the shift of its norm.
+    statistics : Statistics or None
+        What prediction normalises by.
     """
 
     layer_sizes: list
@@ -33,40 +39,125 @@ class Network:
     loss: Loss
     loss_parameter: float
     dtype: np.dtype
+    batch_norm: str | None = None
+    residual: bool = False
     params: np.ndarray = field(init=False)
+    statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a
     # time: a prediction takes it out, and without one makes its own.
     _idle: list = field(default_factory=list, init=False, repr=False, compare=False)
+    _folded: object = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        size = sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
-        self.params = np.zeros(size, self.dtype)
+        *_, (start, _, n_out) = self._layers()
+        self.params = np.zeros(start + n_out, self.dtype)
+        if self.batch_norm is not None:
+            self.statistics = _batch_norm.Statistics.of(self._hidden, self.dtype)
+            for scale in self.scales:
+                scale[:] = 1
 
     def __getstate__(self):
         # buffers are no part of what is copied or written to disk
-        return self.__dict__ | {"_idle": []}
+        return self.__dict__ | {"_idle": [], "_folded": None}
+
+    @property
+    def _hidden(self):
+        return self.layer_sizes[1:-1]
 
     @property
     def coefs(self):
         """Views of the weight matrices, each (n_in, n_out)."""
         return [
-            self.params[start : start + n_in * n_out].reshape(n_in, n_out)
-            for start, n_in, n_out in self._layers()
+            self.params[bias - n_in * n_out : bias].reshape(n_in, n_out)
+            for bias, n_in, n_out in self._layers()
         ]
 
     @property
     def intercepts(self):
         """Views of the bias vectors, each (n_out,)."""
+        return [self.params[bias : bias + n_out] for bias, _, n_out in self._layers()]
+
+    @property
+    def scales(self):
+        """Views of the norms' scales, one per hidden layer, each (n_out,)."""
+        return self._of_norms(1)
+
+    @property
+    def shifts(self):
+        """Views of the norms' shifts."""
+        return self._of_norms(2)
+
+    def _of_norms(self, k):
+        if self.batch_norm is None:
+            return []
         return [
-            self.params[start + n_in * n_out : start + (n_in + 1) * n_out]
-            for start, n_in, n_out in self._layers()
+            self.params[bias + k * n_out : bias + (k + 1) * n_out]
+            for bias, _, n_out in list(self._layers())[:-1]
         ]
 
     def _layers(self):
+        """(Beginning of the biases, n_in, n_out) of each layer."""
         start = 0
-        for n_in, n_out in pairwise(self.layer_sizes):
-            yield start, n_in, n_out
-            start += (n_in + 1) * n_out
+        for l, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
+            normalised = self.batch_norm is not None and l < len(self._hidden)
+            yield start + n_in * n_out, n_in, n_out
+            start += n_in * n_out + (3 if normalised else 1) * n_out
+
+    def per_parameter(self, strengths):
+        """One strength per weight matrix as one per parameter, 0 for what is none."""
+        spread = np.zeros(self.params.size)
+        for strength, (bias, n_in, n_out) in zip(
+            strengths, self._layers(), strict=True
+        ):
+            spread[bias - n_in * n_out : bias] = strength
+        return spread
+
+    def folded(self):
+        """Weights and biases of a network without norms that predicts the same."""
+        if self.batch_norm is None:
+            return self.coefs, self.intercepts
+        return _batch_norm.folded(
+            self.batch_norm,
+            self.coefs,
+            self.intercepts,
+            self.scales,
+            self.shifts,
+            self.statistics.by_layer(self._hidden),
+        )
+
+    @property
+    def prediction_params(self):
+        """The parameters of `engine()`, which knows no norms: flat, not to be changed.
+
+        Folded once, until `changed` is called.
+        """
+        if self.batch_norm is None:
+            return self.params
+        if self._folded is None:
+            parts = zip(*self.folded(), strict=True)
+            flat = [array.ravel() for pair in parts for array in pair]
+            self._folded = np.concatenate(flat).astype(self.dtype)
+        return self._folded
+
+    def changed(self):
+        """Say that parameters or statistics are not what they were."""
+        self._folded = None
+
+    def weights(self):
+        """Copies of the parameters and the statistics, for `set_weights`."""
+        if self.statistics is None:
+            return self.params.copy(), None, None
+        statistics = self.statistics
+        return self.params.copy(), statistics.values.copy(), statistics.gathered
+
+    def set_weights(self, weights):
+        """Go back to what `weights` gave, in place."""
+        params, values, gathered = weights
+        self.params[:] = params
+        if self.statistics is not None:
+            self.statistics.values[:] = values
+            self.statistics.gathered = gathered
+        self.changed()
 
     def initialise(self, random_state, output_bias):
         """Random weights as each layer's activation asks; biases of the output given.
@@ -80,6 +171,10 @@ class Network:
                 limit = bound(*W.shape)
                 W[:] = random_state.uniform(-limit, limit, W.shape)
                 b[:] = random_state.uniform(-limit, limit, b.shape)
+            if self.batch_norm == "before":
+                # the norm would take them away again
+                for b in self.intercepts[:-1]:
+                    b[:] = 0
         self.intercepts[-1][:] = output_bias
 
     def engine(
@@ -95,13 +190,19 @@ class Network:
         Parameters
         ----------
         settings : Settings or None
-            How training is regularized; None for losses and predictions without.
+            How training is regularized; None for losses and predictions without. Such
+            an engine takes `prediction_params`.
         """
-        noise = {}
+        regularizers = {}
         if settings is not None:
-            noise = {
+            regularizers = {
                 "dropout": settings.dropout,
                 "input_dropout": settings.input_dropout,
+                "batch_norm": _batch_norm.POSITIONS[self.batch_norm],
+                "norm_epsilon": _batch_norm.EPSILON,
+                "label_smoothing": settings.label_smoothing,
+                "max_grad_norm": settings.max_grad_norm,
+                "attack": settings.attack,
             }
         return engine.Engine(
             self.layer_sizes,
@@ -112,7 +213,8 @@ class Network:
             capacity=capacity,
             training=training,
             threads=threads,
-            **noise,
+            residual=self.residual,
+            **regularizers,
         )
 
     def operations(self, rows, *, training):
@@ -143,7 +245,9 @@ class Network:
         if loops is None or loops.threads < threads:
             loops = self.engine(training=False, threads=threads)
         with _threads.borrowed(threads) as granted:
-            loops.predict(self.params, self.data(X), out, raw=raw, threads=granted)
+            loops.predict(
+                self.prediction_params, self.data(X), out, raw=raw, threads=granted
+            )
         self._idle[:] = [loops]
         return out
 

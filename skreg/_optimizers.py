@@ -30,6 +30,8 @@ class Optimizer:
         no mask comes twice.
     first, second : ndarray of shape (size,)
         Adam: running means of the gradient and its square. SGD: velocity and None.
+    average : ndarray of shape (size,) or None
+        Exponential moving average of the parameters, with `average_decay`.
     """
 
     solver: str
@@ -44,6 +46,8 @@ class Optimizer:
     starts: int = 0
     first: np.ndarray | None = None
     second: np.ndarray | None = None
+    average: np.ndarray | None = None
+    average_decay: float = 0.0
 
     def __post_init__(self):
         if self.first is None:

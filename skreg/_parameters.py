@@ -1,11 +1,14 @@
 """The parameters of the estimators: their ranges, and which exclude each other."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from numbers import Integral, Real
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
+from skreg import adversarial, averaging
 from skreg._activations import ACTIVATIONS
 from skreg._optimizers import STOCHASTIC_SOLVERS
 from skreg._schedules import SCHEDULES
@@ -25,6 +28,12 @@ CONSTRAINTS = {
     "weight_decay": [NON_NEGATIVE],
     "dropout": [RATE, "array-like"],
     "input_dropout": [RATE],
+    "batch_norm": ["boolean", StrOptions({"before", "after"})],
+    "residual": ["boolean"],
+    "max_norm": [POSITIVE, "array-like", None],
+    "max_grad_norm": [POSITIVE, None],
+    "weight_averaging": [StrOptions(set(averaging.NAMES)), BaseEstimator, None],
+    "adversarial": [BaseEstimator, None],
     "batch_size": [StrOptions({"auto"}), COUNT],
     "learning_rate": [StrOptions(set(SCHEDULES))],
     "learning_rate_init": [POSITIVE],
@@ -62,7 +71,17 @@ class Settings:
         One entry per hidden layer.
     l1, l2 : list of float
         One per weight matrix.
-    input_dropout, weight_decay : float
+    input_dropout, weight_decay, label_smoothing : float
+    batch_norm : {"before", "after"} or None
+    residual : bool
+    max_norm : list of float
+        One per weight matrix; infinity is no bound.
+    max_grad_norm : float
+        Likewise.
+    averaging : object or None
+        From ``skreg.averaging``.
+    attack : Attack or None
+        Of adversarial training.
     """
 
     hidden_layer_sizes: list
@@ -72,6 +91,13 @@ class Settings:
     weight_decay: float
     dropout: list
     input_dropout: float
+    batch_norm: str | None = None
+    residual: bool = False
+    label_smoothing: float = 0.0
+    max_norm: list | None = None
+    max_grad_norm: float = np.inf
+    averaging: object = None
+    attack: object = None
 
 
 def read_settings(estimator):
@@ -126,10 +152,60 @@ def read_settings(estimator):
             rule="a number in [0, 1)",
         ),
         input_dropout=float(estimator.input_dropout),
+        batch_norm=norm_position(estimator.batch_norm),
+        residual=bool(estimator.residual),
+        label_smoothing=float(getattr(estimator, "label_smoothing", 0.0)),
+        max_norm=per_layer(
+            np.inf if estimator.max_norm is None else estimator.max_norm,
+            n + 1,
+            "max_norm",
+            "weight matrix",
+            valid=lambda v: v > 0,
+            rule="a number > 0, or infinity for no bound",
+        ),
+        max_grad_norm=float(
+            np.inf if estimator.max_grad_norm is None else estimator.max_grad_norm
+        ),
+        averaging=averaging.checked(estimator.weight_averaging),
+        attack=adversarial.checked(estimator.adversarial),
     )
+    check_layers(settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
     return settings
+
+
+def norm_position(batch_norm):
+    """Where the norm stands, or None."""
+    if isinstance(batch_norm, str):
+        return batch_norm
+    return "before" if batch_norm else None
+
+
+def check_layers(settings):
+    """Refuse what the hidden layers do not allow."""
+    hidden = settings.hidden_layer_sizes
+    if settings.batch_norm and not hidden:
+        raise ValueError(
+            f"batch_norm={settings.batch_norm!r} normalises hidden layers, but "
+            "hidden_layer_sizes=() has none. Scale the features, for example with "
+            "StandardScaler, and set batch_norm=False."
+        )
+    if not settings.residual:
+        return
+    if not any(n_in == n_out for n_in, n_out in pairwise(hidden)):
+        raise ValueError(
+            "residual=True adds a hidden layer's input to its output where it follows "
+            "a hidden layer of the same width; no two of hidden_layer_sizes="
+            f"{tuple(hidden)} that follow each other are the same. Choose equal "
+            "widths, or set residual=False."
+        )
+    if settings.batch_norm == "after":
+        raise ValueError(
+            "batch_norm='after' and residual=True exclude each other: a norm behind "
+            "the activation could not be folded into the weights past the "
+            "connection. Use batch_norm='before'."
+        )
 
 
 def check_scoring_name(scoring):
@@ -156,6 +232,18 @@ def check_lbfgs(estimator, settings):
             "minimises an objective without randomness. "
             f"{stochastic}, or set {name}=0."
         )
+    for name, value in [
+        ("max_norm", min(settings.max_norm) < np.inf),
+        ("max_grad_norm", settings.max_grad_norm < np.inf),
+        ("weight_averaging", settings.averaging),
+        ("adversarial", settings.attack),
+    ]:
+        if value:
+            raise ValueError(
+                f"solver='lbfgs' does not support {name}="
+                f"{getattr(estimator, name)!r}, which belongs to the steps of a "
+                f"stochastic solver. {stochastic}, or set {name}=None."
+            )
     if estimator.weight_decay:
         raise ValueError(
             f"solver='lbfgs' does not support weight_decay={estimator.weight_decay!r}, "
@@ -198,6 +286,10 @@ def trains_epoch_by_epoch(estimator):
         name, remedy = "early_stopping", "False"
     elif SCHEDULES[estimator.learning_rate].has_end:
         name, remedy = "learning_rate", "'constant', 'invscaling' or 'adaptive'"
+    elif estimator.weight_averaging == "swa" or isinstance(
+        estimator.weight_averaging, averaging.StochasticWeightAveraging
+    ):
+        name, remedy = "weight_averaging", "'ema' or None"
     if name is not None:
         raise AttributeError(
             f"partial_fit does not support {name}={getattr(estimator, name)!r}, which "

@@ -71,6 +71,25 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         divided by 1 - dropout; prediction uses all units as they are.
     input_dropout : float, default=0.0
         The same for the features.
+    batch_norm : bool or {"before", "after"}, default=False
+        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
+        or after the activation. Predictions use running averages, folded into the
+        weights; see ``folded_coefs_``.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
+        it follows a hidden layer of the same width.
+    max_norm : float, array-like of float or None, default=None
+        Bound > 0 on the norm of each unit's incoming weights, projected after each step
+        (Srivastava et al. 2014); one for all weight matrices or one for each.
+    max_grad_norm : float or None, default=None
+        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
+        2013), to which it is shortened before each step.
+    weight_averaging : {"ema", "swa"}, object or None, default=None
+        Predict with an average of the weights: an
+        `~skreg.averaging.ExponentialMovingAverage` or a
+        `~skreg.averaging.StochasticWeightAveraging`.
+    adversarial : object or None, default=None
+        An `~skreg.adversarial.AdversarialTraining`; for dense X.
     batch_size : int or "auto", default="auto"
         Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
     learning_rate : str, default="constant"
@@ -238,6 +257,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         weight_decay=0.0,
         dropout=0.0,
         input_dropout=0.0,
+        batch_norm=False,
+        residual=False,
+        max_norm=None,
+        max_grad_norm=None,
+        weight_averaging=None,
+        adversarial=None,
         batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.001,
@@ -272,6 +297,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.weight_decay = weight_decay
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.batch_norm = batch_norm
+        self.residual = residual
+        self.max_norm = max_norm
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
+        self.adversarial = adversarial
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init

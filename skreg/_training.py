@@ -6,6 +6,7 @@ engine owns all that happens inside one.
 
 import time
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.optimize import Bounds, minimize
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import _threads
+from skreg._averaging import Average
 from skreg._blas import one_blas_thread
 from skreg._kernels import engine
 
@@ -83,19 +85,27 @@ class Progress:
 
 
 class Checkpoint:
-    """A copy of an array to go back to."""
+    """A copy of a network's weights to go back to, and of their moving average."""
 
-    def __init__(self, array):
-        self.array = array
-        self.copy = array.copy()
+    def __init__(self, network, average=None):
+        self.network = network
+        self.arrays = [network.params]
+        if network.statistics is not None:
+            self.arrays.append(network.statistics.values)
+        if average is not None:
+            self.arrays.append(average)
+        self.copies = [array.copy() for array in self.arrays]
 
     def keep(self):
-        """Copy what the array holds now."""
-        self.copy[:] = self.array
+        """Copy what the arrays hold now."""
+        for copy, array in zip(self.copies, self.arrays, strict=True):
+            copy[:] = array
 
     def restore(self):
-        """Give the array what was kept last."""
-        self.array[:] = self.copy
+        """Give the arrays what was kept last."""
+        for copy, array in zip(self.copies, self.arrays, strict=True):
+            array[:] = copy
+        self.network.changed()
 
 
 class EpochPrinter:
@@ -133,6 +143,8 @@ class StochasticTraining:
     batch_size : int
     shuffle, verbose
         As in the estimators.
+    max_iter : int
+        Epochs of this fit, for what depends on its end.
     """
 
     def __init__(
@@ -146,6 +158,7 @@ class StochasticTraining:
         batch_size,
         shuffle,
         verbose,
+        max_iter,
     ):
         self.problem = problem
         self.optimizer = optimizer
@@ -159,13 +172,34 @@ class StochasticTraining:
             settings, capacity=batch_size, threads=self.threads
         )
         self.segments = self.engine.segments(
-            settings.l1, settings.l2, settings.weight_decay
+            settings.l1, settings.l2, settings.weight_decay, settings.max_norm
         )
+        self.average = None
+        if settings.averaging is not None:
+            self.average = Average(
+                settings.averaging,
+                network,
+                optimizer,
+                self._gather_statistics,
+                max_iter=max_iter,
+            )
         self.loss_progress = loss_progress
         self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
+
+    def _gather_statistics(self):
+        """Of batch normalization, for the weights as they are."""
+        network = self.problem.network
+        if network.statistics is not None:
+            with _threads.borrowed(self.threads) as threads:
+                self.engine.gather_statistics(
+                    network.params,
+                    self.problem.data,
+                    network.statistics,
+                    threads=threads,
+                )
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -175,12 +209,20 @@ class StochasticTraining:
         history : History
             Gets the figures of each epoch.
         callbacks : FitCallbacks
+
+        Returns
+        -------
+        iterate : tuple or None
+            Where training goes on from, if that is not what the network predicts with.
         """
         printer = None
+        validates = self.problem.validation_score is not None
         if self.verbose:
-            printer = EpochPrinter(self.problem.validation_score is not None)
+            printer = EpochPrinter(validates)
         # Weights to go back to: the best by validation, else those before the epoch.
-        weights = Checkpoint(self.problem.network.params)
+        weights = Checkpoint(
+            self.problem.network, None if validates else self.optimizer.average
+        )
         try:
             for epoch in range(max_iter):
                 task = callbacks.epoch_begins()
@@ -194,8 +236,14 @@ class StochasticTraining:
         except KeyboardInterrupt:
             done = f"{history.n_iter} epochs and part of the next"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
-        if self.problem.validation_score is not None and history.n_iter:
+        iterate = None
+        if self.average is not None:
+            iterate = self.problem.network.weights()
+        if validates and history.n_iter:
             weights.restore()
+        elif self.average is not None:
+            self.average.apply()
+        return iterate
 
     def _epoch(self, epoch, history, weights, printer):
         """Train one epoch; return False if it diverged, with the weights restored."""
@@ -216,8 +264,10 @@ class StochasticTraining:
                 order=self.order,
                 learning_rates=rates,
                 batch_size=self.batch_size,
+                statistics=problem.network.statistics,
                 threads=threads,
             )
+        problem.network.changed()
         with np.errstate(over="ignore", invalid="ignore"):
             loss += problem.penalty()
             # a sum is finite only if all terms are
@@ -235,12 +285,17 @@ class StochasticTraining:
                 ConvergenceWarning,
             )
             return False
-        score = problem.validation_score() if validates else None
+        if self.average is not None:
+            self.average.epoch_done(epoch)
+        score = None
+        if validates:
+            with self.average.applied() if self.average else nullcontext():
+                score = problem.validation_score()
+                if self.score_progress.update(score):
+                    weights.keep()
         rate = float(rates[-1])
         history.add(loss, score, rate, len(problem.data))
         self.loss_progress.update(-loss)
-        if validates and self.score_progress.update(score):
-            weights.keep()
         if printer is not None:
             printer.line(
                 history.n_iter, loss, score, rate, problem.network.zero_share()
@@ -302,9 +357,14 @@ class LBFGSTraining:
         self.max_fun = max_fun
         self.verbose = verbose
         network = problem.network
-        rows = min(engine.CHUNK_ROWS, len(problem.data))
+        # batch normalization needs all rows at once
+        rows = len(problem.data)
+        if network.statistics is None:
+            rows = min(engine.CHUNK_ROWS, rows)
         self.threads = _threads.wanted(network.operations(rows, training=True))
-        self.engine = network.engine(threads=self.threads)
+        self.engine = network.engine(
+            problem.settings, capacity=rows, threads=self.threads
+        )
         self.gradient = np.empty_like(network.params)
         self.strength_l1 = self._per_weight(problem.settings.l1)
         self.strength_l2 = self._per_weight(problem.settings.l2)
@@ -312,12 +372,7 @@ class LBFGSTraining:
 
     def _per_weight(self, strengths):
         """Strengths per matrix as one per parameter; biases have none."""
-        spread = np.zeros(self.problem.network.params.size)
-        start = 0
-        for strength, W in zip(strengths, self.problem.network.coefs, strict=True):
-            spread[start : start + W.size] = strength
-            start += W.size + W.shape[1]
-        return spread
+        return self.problem.network.per_parameter(strengths)
 
     def _start(self):
         """(p or w, q) for the current weights."""
@@ -332,6 +387,15 @@ class LBFGSTraining:
         w = x[:n].copy()
         w[self.split] -= x[n:]
         return w
+
+    def _set_weights(self, x):
+        network = self.problem.network
+        network.params[:] = self._weights(x)
+        if network.statistics is not None:
+            self.engine.gather_statistics(
+                network.params, self.problem.data, network.statistics
+            )
+        network.changed()
 
     def objective(self, x):
         """F and its gradient by (p or w, q)."""
@@ -372,7 +436,7 @@ class LBFGSTraining:
 
         def iteration_done(intermediate_result):
             nonlocal task
-            network.params[:] = self._weights(intermediate_result.x)
+            self._set_weights(intermediate_result.x)
             loss = float(intermediate_result.fun)
             history.add(loss, None, np.nan, len(self.problem.data))
             if printer is not None:
@@ -414,7 +478,7 @@ class LBFGSTraining:
                 ConvergenceWarning,
             )
             return
-        network.params[:] = self._weights(result.x)
+        self._set_weights(result.x)
         history.loss = float(result.fun)
         if result.status not in (CONVERGED, STOPPED_BY_CALLBACK):
             warnings.warn(

@@ -2,23 +2,29 @@
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_Occurred
-from libc.math cimport isfinite
+from libc.math cimport INFINITY, isfinite, pow
 from libc.stdint cimport int32_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
+from skreg._kernels.adversarial cimport (
+    Attack, attack_step, gradient_by_inputs, start_attack)
+from skreg._kernels.backward cimport (
+    SEGMENTS_PER_LAYER, Training, backward, begin_sparse_batch, clip_gradient, deltas,
+    end_sparse_epoch, loss_and_delta, step_from_gradient)
+from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm, Statistics
 from skreg._kernels.dropout cimport Noise, mask_size
+from skreg._kernels.forward cimport begin_batch, forward
 from skreg._kernels.losses cimport LOSS_ROWS, inverse_link
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
-from skreg._kernels.network cimport (
-    BLOCK_INPUTS, BLOCK_SIZE, Scratch, Training, Workspace, backward,
-    begin_sparse_batch, end_sparse_epoch, forward, loss_and_delta)
 from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, rates_of
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows, Selection
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Team, parts, run_team, team_limit, wait_for_team
 from skreg._kernels.types cimport Layer, Network, real
+from skreg._kernels.workspace cimport (
+    BLOCK_INPUTS, BLOCK_SIZE, Batch, Scratch, Workspace, cut_weights)
 
 import numpy as np
 
@@ -36,13 +42,15 @@ CHUNK_ROWS = DEFAULT_ROWS
 
 _LAYER = np.dtype([
     ("n_in", np.intp), ("n_out", np.intp), ("weights", np.intp), ("bias", np.intp),
-    ("activation", np.intc), ("dropout", np.float64)], align=True)
+    ("activation", np.intc), ("norm", np.intc), ("residual", np.intc),
+    ("dropout", np.float64)], align=True)
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
-    ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64)], align=True)
+    ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
+    ("max_norm", np.float64)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
-    ("first_share", np.float64)], align=True)
+    ("first_share", np.float64), ("average_share", np.float64)], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
 
@@ -54,13 +62,17 @@ cdef extern from "Python.h":
 cdef struct Pass:
     # A loop over the batches of a data set, as all threads of its team see it.
     Network* net
+    Py_ssize_t n_parameters
     Workspace* work               # prediction: one per thread
     Rows* data
     Noise noise
     Py_ssize_t batch_size
     const Py_ssize_t* order       # of the rows; NULL: as they are
     Training training
+    Attack attack
     Py_ssize_t before             # steps taken by earlier epochs
+    double norm_decay             # of the running averages; 1: means over all rows
+    double gathered               # weight of what they have seen
     void* params
     void* gradient                # NULL: none is wanted, or it goes into steps
     void* out                     # predictions
@@ -84,7 +96,7 @@ cdef inline void look_at_signals(
     if team.thread > 0:
         return
     # 6 operations per weight and row, 10 per weight for the step; roughly
-    operations[0] += parameter_count(loop.net) * (6.0 * loop.batch_size + 10.0)
+    operations[0] += loop.n_parameters * (6.0 * loop.batch_size + 10.0)
     if operations[0] > OPERATIONS_PER_SIGNAL_CHECK:
         operations[0] = 0
         with gil:
@@ -92,76 +104,167 @@ cdef inline void look_at_signals(
                 loop.interrupted = True
 
 
-cdef inline double parameter_count(Network* net) noexcept nogil:
-    cdef Layer* last = &net.layers[net.n_layers - 1]
-    return last.bias + last.n_out
-
-
 cdef inline Py_ssize_t output_count(Network* net) noexcept nogil:
     return net.layers[net.n_layers - 1].n_out
+
+
+cdef inline Batch new_batch(Pass* loop, Workspace* work, Team team) noexcept nogil:
+    """Before the first row."""
+    return Batch(
+        loop.net, loop.data, work, Selection(loop.order, 0, 0), loop.noise,
+        Statistics(False, 0), team)
+
+
+cdef inline Statistics next_statistics(
+    Pass* loop, Py_ssize_t rows, double* gathered
+) noexcept nogil:
+    """How a batch is normalised, and what its share in the running averages is.
+
+    A batch of fewer rows than the others has a smaller share. The averages begin with
+    the first batch: their weights are those of an exponential average over what there
+    was, not over zeros before it.
+    """
+    cdef double share
+    if rows == 1:
+        return Statistics(True, 0)
+    if loop.norm_decay == 1:
+        gathered[0] += rows
+        return Statistics(False, rows / gathered[0])
+    share = 1 - pow(loop.norm_decay, rows / <double> loop.batch_size)
+    gathered[0] += share * (1 - gathered[0])
+    return Statistics(False, share / gathered[0])
 
 
 cdef void train_epoch(Pass* loop, Team team, const real* _) noexcept nogil:
     """All batches of an epoch, by one thread of the team; see Engine.run_epoch."""
     cdef real* params = <real*> loop.params
-    cdef Selection batch = Selection(loop.order, 0, 0)
     cdef Training training = loop.training
-    cdef Noise noise = loop.noise
+    cdef Batch batch = new_batch(loop, loop.work, team)
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
     cdef double total = 0
     cdef double operations = 0
+    cdef double gathered = loop.gathered
     cdef double loss
-    while next_batch(loop, &batch):
-        noise.step = loop.before + training.step
-        begin_sparse_batch(
-            params, loop.net, loop.data, &batch, loop.work, noise, &training, team)
-        inputs = forward(
-            params, loop.net, loop.data, &batch, loop.work, noise, team, &input_stride)
-        loss = loss_and_delta(
-            loop.net, loop.data, &batch, loop.work, 1.0 / batch.rows, team,
-            <const real*> loop.work.outputs[loop.net.n_layers - 1])
+    while next_batch(loop, &batch.selection):
+        batch.noise.step = loop.before + training.step
+        if loop.work.norms != NULL:
+            batch.statistics = next_statistics(loop, batch.selection.rows, &gathered)
+        begin_sparse_batch(params, &batch, &training)
+        inputs = begin_batch(&batch, &input_stride, params)
+        # here, where all threads wait for each other before they look at the answer
+        look_at_signals(loop, team, &operations)
+        if loop.attack.n_steps > 0:
+            loss = adversarial_batch(
+                params, &loop.attack, &batch, inputs, input_stride, &training)
+        else:
+            loss = batch_gradient(
+                params, &batch, inputs, input_stride, &training, 1.0, False)
         total += loss
         if not isfinite(loss):
             break
-        look_at_signals(loop, team, &operations)
-        backward(
-            params, loop.net, loop.data, &batch, loop.work, inputs, input_stride,
-            &training, <real*> NULL, team)
+        if training.whole:
+            clip_gradient(
+                &batch, &training, loop.n_parameters, <real*> loop.work.gradient)
+            step_from_gradient(
+                params, &batch, &training, <const real*> loop.work.gradient)
         training.step += 1
         if loop.interrupted:
             break
-    end_sparse_epoch(params, loop.net, loop.work, &training, team)
+    end_sparse_epoch(params, &batch, &training)
     if team.thread == 0:
         loop.training.step = training.step
+        loop.gathered = gathered
         loop.total = total
+
+
+cdef inline double batch_gradient(
+    real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride,
+    Training* training, double share, bint accumulate,
+) noexcept nogil:
+    """Forward and backward of the batch: its loss, and steps or the whole gradient.
+
+    share: of these inputs' loss in the objective. Nothing follows a loss that is not
+    finite.
+    """
+    cdef Training storing = training[0]
+    cdef double loss
+    forward(params, batch, inputs, input_stride)
+    loss = loss_and_delta(batch, share / batch.selection.rows, params)
+    if not isfinite(loss):
+        return loss
+    if not training.whole:
+        backward(params, batch, inputs, input_stride, training, <real*> NULL)
+        return loss
+    storing.optimizer = NULL
+    storing.accumulate = accumulate
+    backward(
+        params, batch, inputs, input_stride, &storing, <real*> batch.work.gradient)
+    return loss
+
+
+cdef inline double adversarial_batch(
+    real* params, Attack* attack, Batch* batch, const real* inputs,
+    Py_ssize_t input_stride, Training* training,
+) noexcept nogil:
+    """The same for c * clean loss + (1 - c) * loss of adversarial examples.
+
+    The first step of an attack that starts at the clean inputs has its gradient from
+    their own pass. Passes that only seek the perturbation leave the running averages
+    of batch normalization alone.
+    """
+    cdef Workspace* work = batch.work
+    cdef const real* perturbed = <const real*> work.perturbed
+    cdef Statistics statistics = batch.statistics
+    cdef double clean = attack.clean_weight
+    cdef double clean_loss = 0
+    cdef double loss
+    cdef Py_ssize_t step
+    cdef bint has_gradient = clean > 0 and not attack.random_start
+    if clean > 0:
+        clean_loss = batch_gradient(
+            params, batch, inputs, input_stride, training, clean, False)
+        if not isfinite(clean_loss):
+            return clean_loss
+    start_attack(attack, batch, inputs, input_stride)
+    wait_for_team(batch.team.size)
+    for step in range(attack.n_steps):
+        if step > 0 or not has_gradient:
+            batch.statistics.rate = 0
+            forward(params, batch, perturbed, work.input_stride)
+            loss = loss_and_delta(batch, 1.0 / batch.selection.rows, params)
+            if not isfinite(loss):
+                batch.statistics = statistics
+                return loss
+            deltas(params, batch)
+            batch.statistics = statistics
+        attack_step(params, attack, batch, inputs, input_stride)
+        wait_for_team(batch.team.size)
+    loss = batch_gradient(
+        params, batch, perturbed, work.input_stride, training, 1 - clean, clean > 0)
+    return clean * clean_loss + (1 - clean) * loss
 
 
 cdef void full_batch(Pass* loop, Team team, const real* _) noexcept nogil:
     """Loss of all rows and its gradient, summed over chunks, by one of the threads."""
     cdef real* params = <real*> loop.params
     cdef real* gradient = <real*> loop.gradient
-    cdef Selection batch = Selection(NULL, 0, 0)
     cdef Training training = loop.training
+    cdef Batch batch = new_batch(loop, loop.work, team)
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
     cdef double total = 0
     cdef double operations = 0
-    while next_batch(loop, &batch):
-        begin_sparse_batch(
-            params, loop.net, loop.data, &batch, loop.work, loop.noise, &training, team)
-        inputs = forward(
-            params, loop.net, loop.data, &batch, loop.work, loop.noise, team,
-            &input_stride)
-        total += loss_and_delta(
-            loop.net, loop.data, &batch, loop.work, 1.0 / loop.data.n, team,
-            <const real*> loop.work.outputs[loop.net.n_layers - 1])
+    while next_batch(loop, &batch.selection):
+        batch.statistics = Statistics(batch.selection.rows == 1, 0)
+        begin_sparse_batch(params, &batch, &training)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        total += loss_and_delta(&batch, 1.0 / loop.data.n, params)
         look_at_signals(loop, team, &operations)
         if gradient != NULL:
-            training.accumulate = batch.first > 0
-            backward(
-                params, loop.net, loop.data, &batch, loop.work, inputs, input_stride,
-                &training, gradient, team)
+            training.accumulate = batch.selection.first > 0
+            backward(params, &batch, inputs, input_stride, &training, gradient)
         wait_for_team(team.size)
         if loop.interrupted:
             break
@@ -169,32 +272,74 @@ cdef void full_batch(Pass* loop, Team team, const real* _) noexcept nogil:
         loop.total = total
 
 
+cdef void gather_statistics(Pass* loop, Team team, const real* _) noexcept nogil:
+    """The running averages become means over all rows, by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef Training nothing
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double operations = 0
+    cdef double gathered = 0
+    memset(&nothing, 0, sizeof(nothing))
+    while next_batch(loop, &batch.selection):
+        batch.statistics = next_statistics(loop, batch.selection.rows, &gathered)
+        begin_sparse_batch(params, &batch, &nothing)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        look_at_signals(loop, team, &operations)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+
+
+cdef void input_gradients(Pass* loop, Team team, const real* _) noexcept nogil:
+    """dloss_i/dx_i of all rows to gradient, (n, n_features), by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef real* out = <real*> loop.gradient
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double operations = 0
+    while next_batch(loop, &batch.selection):
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        loss_and_delta(&batch, 1.0, params)
+        deltas(params, &batch)
+        gradient_by_inputs(
+            params, &batch, out + batch.selection.first * loop.data.n_features)
+        look_at_signals(loop, team, &operations)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+
+
 cdef void predict_rows(Pass* loop, Team team, const real* _) noexcept nogil:
     """Predictions (or raw outputs) of this thread's chunks to out, (n, n_outputs)."""
     cdef real* params = <real*> loop.params
     cdef real* out = <real*> loop.out
     cdef Workspace* work = &loop.work[team.thread]
-    cdef Team alone = Team(0, 1)
+    cdef Batch batch = new_batch(loop, work, Team(0, 1))
     cdef Py_ssize_t chunks = parts(loop.data.n, loop.batch_size)
     cdef Py_ssize_t n_outputs = output_count(loop.net)
-    cdef Selection batch = Selection(NULL, 0, 0)
+    cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
-    cdef Py_ssize_t chunk
+    cdef Py_ssize_t chunk, first, rows
     cdef double operations = 0
     cdef real* f
     for chunk in range(
         chunks * team.thread // team.size, chunks * (team.thread + 1) // team.size
     ):
-        batch.first = chunk * loop.batch_size
-        batch.rows = min(loop.batch_size, loop.data.n - batch.first)
-        forward(
-            params, loop.net, loop.data, &batch, work, loop.noise, alone, &input_stride)
+        first = chunk * loop.batch_size
+        rows = min(loop.batch_size, loop.data.n - first)
+        batch.selection = Selection(NULL, first, rows)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
         f = <real*> work.outputs[loop.net.n_layers - 1]
         if not loop.raw:
             inverse_link(
-                loop.net.loss, batch.rows, n_outputs, f, <real*> work.scratch[0].rows)
-        memcpy(
-            out + batch.first * n_outputs, f, batch.rows * n_outputs * sizeof(real))
+                loop.net.loss, rows, n_outputs, f, <real*> work.scratch[0].rows)
+        memcpy(out + first * n_outputs, f, rows * n_outputs * sizeof(real))
         look_at_signals(loop, team, &operations)
         if loop.interrupted:
             break
@@ -213,6 +358,18 @@ cdef void full_batch_f32(void* loop, int thread, int size) noexcept nogil:
 cdef void full_batch_f64(void* loop, int thread, int size) noexcept nogil:
     full_batch(<Pass*> loop, Team(thread, size), <double*> NULL)
 
+cdef void statistics_f32(void* loop, int thread, int size) noexcept nogil:
+    gather_statistics(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef void statistics_f64(void* loop, int thread, int size) noexcept nogil:
+    gather_statistics(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef void input_gradients_f32(void* loop, int thread, int size) noexcept nogil:
+    input_gradients(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef void input_gradients_f64(void* loop, int thread, int size) noexcept nogil:
+    input_gradients(<Pass*> loop, Team(thread, size), <double*> NULL)
+
 cdef void predict_f32(void* loop, int thread, int size) noexcept nogil:
     predict_rows(<Pass*> loop, Team(thread, size), <float*> NULL)
 
@@ -223,6 +380,15 @@ cdef void predict_f64(void* loop, int thread, int size) noexcept nogil:
 def max_threads():
     """Threads that OMP_NUM_THREADS, threadpoolctl or joblib leave to the caller."""
     return team_limit()
+
+
+cdef double average_share(double decay, double step) noexcept:
+    """Share of the parameters after `step` steps in their exponential average.
+
+    The average of the first steps forgets faster, lest it remembers the initial
+    weights; so do other implementations.
+    """
+    return 1 - min(decay, (1 + step) / (10 + step))
 
 
 cdef int raise_pending() except -1:
@@ -332,6 +498,19 @@ cdef class Engine:
     dtype : float32 or float64
     dropout : sequence of float, one per hidden layer
     input_dropout : float
+    batch_norm : int, default=0
+        Where the hidden layers are normalised: nowhere, before or after the activation
+        (0, 1, 2).
+    norm_epsilon : float
+        Added to the variance there.
+    residual : bool, default=False
+        Whether hidden layers whose inputs are hidden units, and as many as their
+        outputs, add these to their outputs.
+    label_smoothing : float, default=0.0
+    max_grad_norm : float, default=inf
+        Bound of the gradient's norm in `run_epoch`.
+    attack : object or None
+        How `run_epoch` makes adversarial examples: with the attributes of `Attack`.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -341,6 +520,8 @@ cdef class Engine:
     """
 
     cdef Network net
+    cdef Attack attack
+    cdef readonly double max_grad_norm
     cdef Workspace* work                 # one; for prediction one per thread
     cdef SparseBatch sparse
     cdef readonly int threads
@@ -354,8 +535,10 @@ cdef class Engine:
 
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
-        dropout=None, double input_dropout=0.0, Py_ssize_t capacity=DEFAULT_ROWS,
-        bint training=True, int threads=1,
+        dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
+        double norm_epsilon=1e-5, bint residual=False, double label_smoothing=0.0,
+        double max_grad_norm=INFINITY, attack=None,
+        Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
         cdef Py_ssize_t offset = 0
@@ -371,17 +554,27 @@ cdef class Engine:
         for l in range(n_layers):
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             hidden = l < n_layers - 1
+            norm = batch_norm if hidden else NO_NORM
             self.layers[l] = (
                 n_in, n_out, offset, offset + n_in * n_out,
                 activations[l] if hidden else IDENTITY,
+                norm,
+                residual and hidden and l > 0 and n_in == n_out,
                 dropout[l] if hidden and dropout is not None else 0.0)
-            offset += (n_in + 1) * n_out
+            offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
         self.n_parameters = offset
         self.net.n_layers = n_layers
         self.net.layers = <Layer*> address(self.layers)
         self.net.input_dropout = input_dropout
         self.net.loss = loss
         self.net.loss_parameter = loss_parameter
+        self.net.label_smoothing = label_smoothing
+        self.net.norm_epsilon = norm_epsilon
+        self.max_grad_norm = max_grad_norm
+        if attack is not None:
+            self.attack = Attack(
+                attack.n_steps, attack.l2, attack.random_start, attack.epsilon,
+                attack.step_size, attack.clean_weight, attack.lower, attack.upper)
 
         self.capacity = capacity
         self.threads = threads
@@ -422,6 +615,17 @@ cdef class Engine:
             if self.net.layers[l].dropout > 0:
                 work.keep[l] = <uint8_t*> self.zeros(
                     mask_size(self.capacity * self.net.layers[l].n_out))
+        work.carried = <void**> self.zeros(n_layers * sizeof(void*))
+        for l in range(n_layers - 1):
+            if self.net.layers[l].residual or self.net.layers[l].norm == AFTER:
+                work.carried[l] = self.buffer(self.capacity * strides[l])
+        if n_layers > 1 and self.net.layers[0].norm != NO_NORM:
+            work.shares = self.buffer(self.capacity)
+            work.norms = <Norm*> self.zeros(n_layers * sizeof(Norm))
+            for l in range(n_layers - 1):
+                n_out = layer_sizes[l + 1]
+                work.norms[l].normalised = self.buffer(self.capacity * strides[l])
+                work.norms[l].inverse_spread = self.buffer(n_out)
         return 0
 
     cdef stride_of(self, Py_ssize_t n):
@@ -448,22 +652,27 @@ cdef class Engine:
             pointers[l] = self.buffer(self.capacity * stride)
         return pointers
 
-    def segments(self, l1, l2, double weight_decay):
-        """The penalties of every weight matrix and bias, for `run_epoch`.
+    def segments(self, l1, l2, double weight_decay=0.0, max_norm=None):
+        """The penalties of all weights, biases and norms, for `run_epoch`.
 
-        l1, l2 : sequences of one strength per layer.
+        l1, l2, max_norm : sequences of one number per weight matrix.
         """
-        table = np.zeros(2 * len(self.layers), dtype=_SEGMENT)
+        table = np.zeros((len(self.layers), SEGMENTS_PER_LAYER), dtype=_SEGMENT)
+        table["max_norm"] = np.inf
         for l, layer in enumerate(self.layers):
             size = layer["n_in"] * layer["n_out"]
-            table[2 * l] = (layer["weights"], size, l1[l], l2[l], weight_decay)
-            table[2 * l + 1] = (layer["bias"], layer["n_out"], 0.0, 0.0, 0.0)
+            bound = np.inf if max_norm is None else max_norm[l]
+            norm = layer["bias"] + layer["n_out"]
+            table[l, 0] = (layer["weights"], size, l1[l], l2[l], weight_decay, bound)
+            table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
+            table[l, 2]["start"] = norm
+            table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
         return table
 
     def run_epoch(
         self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
         Py_ssize_t[::1] order, double[::1] learning_rates, Py_ssize_t batch_size,
-        int threads=1,
+        statistics=None, int threads=1,
     ):
         """One pass over the rows, without the GIL and without allocation.
 
@@ -474,7 +683,8 @@ cdef class Engine:
         optimizer : object
             With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
             arrays `first` and `second`, and `step`, the steps taken so far, which is
-            counted on.
+            counted on; `average`, the moving average of the parameters or None, and
+            `average_decay`.
         segments : ndarray
             From `segments`.
         key : pair of int
@@ -486,6 +696,10 @@ cdef class Engine:
         learning_rates : ndarray
             One per batch.
         batch_size : int
+        statistics : object
+            With batch normalization: the running averages, an array `values` of the
+            means, then the variances, of each hidden layer, their `decay` and what they
+            have `gathered`. Updated.
         threads : int, default=1
             That work on it together, up to the engine's. The result is the same.
 
@@ -519,15 +733,25 @@ cdef class Engine:
         state.first = self.written_parameters(optimizer.first)
         state.second = (
             self.written_parameters(optimizer.second) if optimizer.adam else NULL)
+        state.average = (
+            NULL if optimizer.average is None
+            else self.written_parameters(optimizer.average))
+        if self.net.layers[0].norm != NO_NORM:
+            self.point_to_statistics(statistics)
+            loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
         loop.before = optimizer.step
         threads = min(threads, self.threads)
         rates = np.empty(learning_rates.shape[0], dtype=_RATES)
         for step in range(learning_rates.shape[0]):
             rates[step] = rates_of(
-                &state, learning_rates[step], loop.before + step + 1)
+                &state, learning_rates[step], loop.before + step + 1,
+                average_share(optimizer.average_decay, loop.before + step + 1))
         loop.training.optimizer = &state
         loop.training.rates = &rates[0]
         loop.training.segments = <Segment*> address(segments)
+        loop.training.max_grad_norm = self.max_grad_norm
+        loop.attack = self.attack
+        self.make_room_for_steps(&loop, (segments["max_norm"] < np.inf).any())
         try:
             with nogil:
                 if order is not None:
@@ -539,6 +763,8 @@ cdef class Engine:
         finally:
             # an interrupted epoch has taken steps too
             optimizer.step += loop.training.step
+            if statistics is not None:
+                statistics.gathered = loop.gathered
         return loop.total / data.rows.n
 
     def loss_and_gradient(
@@ -564,9 +790,46 @@ cdef class Engine:
             raise_pending()
         return loop.total / data.rows.n
 
+    def gather_statistics(self, params, Data data, statistics, *, int threads=1):
+        """Set the running averages of batch normalization to means over all rows.
+
+        Taken over batches of the engine's capacity, each normalised by its own.
+        """
+        cdef Pass loop = self.training_loop(data, None, self.capacity)
+        loop.params = self.parameters(params)
+        loop.norm_decay = 1
+        self.point_to_statistics(statistics)
+        threads = min(threads, self.threads)
+        with nogil:
+            run_team(
+                threads, statistics_f32 if self.single else statistics_f64, &loop)
+        if loop.interrupted:
+            raise_pending()
+        # so much that an exponential average goes on from them
+        statistics.gathered = 1.0
+
+    def input_gradient(self, params, Data data, out, *, int threads=1):
+        """dloss_i/dx_i of every row to out, (n, n_features); for dense X."""
+        cdef Pass loop = self.training_loop(data, None, self.capacity)
+        loop.params = self.parameters(params)
+        if data.rows.dense == NULL:
+            raise ValueError("gradients by the inputs need dense X")
+        loop.gradient = writable_address(
+            out, self.dtype, (data.rows.n, data.rows.n_features))
+        threads = min(threads, self.threads)
+        with nogil:
+            run_team(
+                threads, input_gradients_f32 if self.single else input_gradients_f64,
+                &loop)
+        if loop.interrupted:
+            raise_pending()
+        return out
+
     def predict(self, params, Data data, out, *, bint raw=False, int threads=1):
         """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs)."""
         cdef Pass loop = self.loop(data, None, self.capacity)
+        if self.net.layers[0].norm != NO_NORM:
+            raise ValueError("prediction needs batch normalization folded in")
         # sparse rows are read where they are
         self.work.sparse = NULL
         loop.params = self.parameters(params)
@@ -622,10 +885,48 @@ cdef class Engine:
             self.work.sparse = &self.sparse
         memset(&loop, 0, sizeof(loop))
         loop.net, loop.work, loop.data = &self.net, self.work, &data.rows
+        loop.n_parameters = self.n_parameters
         loop.batch_size = batch_size
         loop.noise.on = key is not None
         loop.noise.rng.key[0], loop.noise.rng.key[1] = (0, 0) if key is None else key
         return loop
+
+    cdef int point_to_statistics(self, statistics) except -1:
+        """The running averages of every hidden layer: means, then variances."""
+        cdef Py_ssize_t l, itemsize = self.dtype.itemsize
+        widths = [layer["n_out"] for layer in self.layers[:self.net.n_layers - 1]]
+        cdef char* start = <char*> writable_address(
+            statistics.values, self.dtype, (2 * sum(widths),))
+        for l, width in enumerate(widths):
+            self.work.norms[l].mean = start
+            self.work.norms[l].variance = start + <Py_ssize_t> width * itemsize
+            start += 2 * <Py_ssize_t> width * itemsize
+        return 0
+
+    cdef int make_room_for_steps(self, Pass* loop, bint bounded) except -1:
+        """Buffers of what only some steps need, once; whether gradients are whole."""
+        cdef Workspace* work = self.work
+        cdef Py_ssize_t n_features = loop.data.n_features
+        cdef Py_ssize_t l
+        mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
+        loop.training.whole = (
+            self.max_grad_norm < INFINITY or mixed
+            or (bounded and loop.data.dense == NULL))
+        if loop.training.whole and work.gradient == NULL:
+            work.gradient = self.buffer(self.n_parameters)
+            work.gradient_squares = <double*> self.zeros(
+                parts(self.n_parameters, BLOCK_SIZE) * sizeof(double))
+        if bounded and work.squares == NULL:
+            work.squares = self.buffer(max(
+                cut_weights(&self.net.layers[l]).down * self.net.layers[l].n_out
+                for l in range(self.net.n_layers)))
+        if loop.attack.n_steps > 0 and work.perturbed == NULL:
+            if loop.data.dense == NULL:
+                raise ValueError("adversarial examples need dense X")
+            work.perturbed = self.buffer(self.capacity * work.input_stride)
+            work.shift = self.buffer(self.capacity * n_features)
+            work.input_gradient = self.buffer(self.capacity * n_features)
+        return 0
 
     cdef int make_room_for_sparse(self, Data data) except -1:
         """For the batch with the most non-zeros that there can be."""

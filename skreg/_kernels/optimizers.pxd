@@ -14,7 +14,7 @@ l1 = 0 step 4 changes no bit. To add an optimizer: a struct of its state here, a
 function like those below, and its entry in skreg/_optimizers.py.
 """
 
-from libc.math cimport pow, sqrt
+from libc.math cimport INFINITY, pow, sqrt
 
 from skreg._kernels.types cimport real
 
@@ -24,6 +24,7 @@ cdef struct Segment:
     double l1
     double l2
     double weight_decay
+    double max_norm      # of a unit's incoming weights; infinity: no bound
 
 cdef struct Optimizer:
     bint adam  # otherwise SGD
@@ -34,26 +35,29 @@ cdef struct Optimizer:
     bint nesterov
     void* first    # Adam: mean of the gradient; SGD: velocity; (n_parameters,)
     void* second   # Adam: mean of its square; SGD: NULL
+    void* average  # exponential moving average of the parameters; NULL: none
 
 cdef struct Rates:
     # What all parameters have in common in one step.
     double learning_rate
     double corrected    # Adam: lr_t
     double first_share  # Adam: 1 - beta_1^t
+    double average_share    # of the new parameters in their average
 
 
 cdef inline Rates rates_of(
-    Optimizer* optimizer, double learning_rate, double step
+    Optimizer* optimizer, double learning_rate, double step, double average_share
 ) noexcept nogil:
     """step counts from 1, over all epochs."""
     cdef double share
     if not optimizer.adam:
-        return Rates(learning_rate, learning_rate, 1.0)
+        return Rates(learning_rate, learning_rate, 1.0, average_share)
     # pow, for ** on two doubles goes through complex numbers
     share = 1.0 - pow(optimizer.beta_1, step)
     return Rates(
         learning_rate,
-        learning_rate * sqrt(1.0 - pow(optimizer.beta_2, step)) / share, share)
+        learning_rate * sqrt(1.0 - pow(optimizer.beta_2, step)) / share, share,
+        average_share)
 
 
 cdef inline void optimizer_step(
@@ -69,6 +73,20 @@ cdef inline void optimizer_step(
         adam_step(optimizer, rates, segment, first, size, params, gradient)
     else:
         sgd_step(optimizer, rates, segment, first, size, params, gradient)
+    # under max-norm they are averaged after the projection, see max_norm.pxd
+    if optimizer.average != NULL and segment.max_norm == INFINITY:
+        average_step(
+            <real> rates.average_share, size, params + first,
+            <real*> optimizer.average + first)
+
+
+cdef inline void average_step(
+    real share, Py_ssize_t size, const real* w, real* average
+) noexcept nogil:
+    """average <- average + share (w - average)."""
+    cdef Py_ssize_t i
+    for i in range(size):
+        average[i] += share * (w[i] - average[i])
 
 
 cdef inline real soft_threshold(real w, real threshold) noexcept nogil:

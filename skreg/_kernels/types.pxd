@@ -5,7 +5,8 @@ ctypedef fused real:
     double
 
 # All parameters stand in one flat buffer: W_0, b_0, W_1, b_1, ... Offsets count
-# numbers, not bytes. Matrices are row-major.
+# numbers, not bytes. Matrices are row-major. A layer with batch normalization has its
+# scale and shift after its bias.
 
 cdef struct Layer:
     Py_ssize_t n_in
@@ -13,6 +14,8 @@ cdef struct Layer:
     Py_ssize_t weights  # offset of W, (n_in, n_out)
     Py_ssize_t bias     # offset of b, (n_out,)
     int activation      # the last layer's is identity: the loss holds the link
+    int norm            # where batch normalization stands, see batch_norm.pxd
+    bint residual       # its input is added to its output
     double dropout      # rate for the layer's output
 
 cdef struct Network:
@@ -21,3 +24,15 @@ cdef struct Network:
     double input_dropout
     int loss
     double loss_parameter  # Huber's delta or the quantile
+    double label_smoothing
+    double norm_epsilon    # added to the variance
+
+
+cdef inline Py_ssize_t scale_of(Layer* layer) noexcept nogil:
+    """Offset of batch normalization's scale, (n_out,)."""
+    return layer.bias + layer.n_out
+
+
+cdef inline Py_ssize_t shift_of(Layer* layer) noexcept nogil:
+    """Offset of its shift, (n_out,)."""
+    return layer.bias + 2 * layer.n_out

@@ -1,0 +1,557 @@
+"""Backward: from the losses of a batch to the steps of all parameters.
+
+    D_L = s_i / rows * dloss/dz_L            (rows, n_out of the last layer)
+    dW_l = x_l^T D_l,  db_l = column sums of D_l
+    G_{l-1} = D_l W_l^T [+ G_l under a residual connection],  D_{l-1} = G_{l-1} slope_{l-1}
+
+where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
+see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
+stored whole, unless its norm is to be known before the step.
+"""
+
+from libc.math cimport INFINITY, sqrt
+from libc.string cimport memset
+
+from skreg._kernels.activations cimport Mask
+from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
+from skreg._kernels.forward cimport mask_block, mask_from, mask_of
+from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
+from skreg._kernels.matmul cimport (
+    input_gradient_product, product_shape, transpose, weight_gradient_product)
+from skreg._kernels.max_norm cimport (
+    MAX_NORM_COLUMNS, column_squares, project_columns)
+from skreg._kernels.optimizers cimport (
+    Optimizer, Rates, Segment, optimizer_step)
+from skreg._kernels.rows cimport Rows, gather_target, row_of, row_weight
+from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
+from skreg._kernels.team cimport (
+    Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
+from skreg._kernels.types cimport Layer, Network, real, scale_of
+from skreg._kernels.workspace cimport (
+    BLOCK_COLUMNS, BLOCK_SIZE, Batch, Workspace, cut_outputs, cut_weights)
+
+cdef enum:
+    # Of each layer, in this order: weights, bias, scale and shift of its norm.
+    SEGMENTS_PER_LAYER = 3
+
+cdef struct Training:
+    # What backward does with gradients: steps, or storing them.
+    Optimizer* optimizer   # NULL: no steps
+    Rates* rates           # of all steps of the epoch
+    Segment* segments      # per layer: SEGMENTS_PER_LAYER
+    Py_ssize_t step        # the current one, counted from 0
+    bint accumulate        # without steps: add to the gradient
+    bint whole             # the gradient is stored whole before the step
+    double max_grad_norm   # bound of its norm; infinity: none
+
+
+# ------------------------------------------------------------------------------ loss
+
+
+cdef inline void smooth_targets(
+    Network* net, Py_ssize_t n_outputs, real* target
+) noexcept nogil:
+    """y <- (1 - e) y + e / K, K the number of classes (Szegedy et al. 2016).
+
+    target: (n_outputs, LOSS_ROWS); an output of the binary log loss has two classes.
+    """
+    cdef double classes = n_outputs if net.loss == MULTINOMIAL_LOG_LOSS else 2.0
+    cdef real kept = <real> (1.0 - net.label_smoothing)
+    cdef real even = <real> (net.label_smoothing / classes)
+    cdef Py_ssize_t i
+    for i in range(n_outputs * LOSS_ROWS):
+        target[i] = kept * target[i] + even
+
+
+cdef inline double loss_and_delta(
+    Batch* batch, double scale, const real* type_
+) noexcept nogil:
+    """sum_i s_i loss_i; the last layer's D gets scale * s_i * dloss_i/df."""
+    cdef Network* net = batch.net
+    cdef Rows* data = batch.data
+    cdef Workspace* work = batch.work
+    cdef Py_ssize_t last = net.n_layers - 1
+    cdef Py_ssize_t n_outputs = net.layers[last].n_out
+    cdef Py_ssize_t size = n_outputs * LOSS_ROWS
+    cdef Py_ssize_t n_rows = batch.selection.rows
+    cdef const real* f = <const real*> work.outputs[last]
+    cdef real* delta = <real*> work.slopes[last]
+    cdef real* turned = <real*> work.scratch[batch.team.thread].rows
+    cdef real* target = turned + size
+    cdef real* turned_delta = turned + 2 * size
+    cdef double values[LOSS_ROWS]
+    cdef double weights[LOSS_ROWS]
+    cdef real factors[LOSS_ROWS]
+    cdef double total = 0
+    cdef Share blocks = share_of(batch.team, parts(n_rows, LOSS_ROWS))
+    cdef Py_ssize_t block, first, rows, i, j, row
+    for block in range(blocks.first, blocks.last):
+        first = block * LOSS_ROWS
+        rows = min(<Py_ssize_t> LOSS_ROWS, n_rows - first)
+        if rows < LOSS_ROWS:
+            # rows that are not there: any finite target
+            memset(target, 0, size * sizeof(real))
+        for i in range(rows):
+            row = row_of(data, &batch.selection, first + i)
+            gather_target(data, row, n_outputs, target + i, LOSS_ROWS)
+            weights[i] = row_weight(data, row, type_)
+        for i in range(rows, LOSS_ROWS):
+            weights[i] = 0
+        if net.label_smoothing > 0:
+            smooth_targets(net, n_outputs, target)
+        transpose(
+            rows, n_outputs, f + first * n_outputs, n_outputs, turned, LOSS_ROWS,
+            LOSS_ROWS)
+        loss_block(
+            net.loss, net.loss_parameter, n_outputs, turned, target, values,
+            turned_delta)
+        for i in range(rows):
+            work.losses[first + i] = weights[i] * values[i]
+        for i in range(LOSS_ROWS):
+            factors[i] = <real> (scale * weights[i])
+        for j in range(n_outputs):
+            for i in range(LOSS_ROWS):
+                turned_delta[j * LOSS_ROWS + i] *= factors[i]
+        transpose(
+            n_outputs, rows, turned_delta, LOSS_ROWS, delta + first * n_outputs,
+            n_outputs, 0)
+    wait_for_team(batch.team.size)
+    for i in range(n_rows):
+        total += work.losses[i]
+    return total
+
+
+# -------------------------------------------------------------------------- backward
+
+
+cdef inline void backward(
+    real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride,
+    Training* training, real* gradient,
+) noexcept nogil:
+    """Steps for all parameters, or their gradient, given the last layer's D.
+
+    The gradient of W_l, and its step, come after D_{l-1}, which needs the old W_l.
+    """
+    cdef Network* net = batch.net
+    cdef Workspace* work = batch.work
+    cdef const real* x
+    cdef Py_ssize_t x_stride
+    cdef Py_ssize_t l
+    for l in range(net.n_layers - 1, -1, -1):
+        x = inputs
+        x_stride = input_stride
+        if net.layers[l].norm != NO_NORM:
+            norm_gradient(params, batch, l, training, gradient)
+            wait_for_team(batch.team.size)
+        if l > 0:
+            x = <const real*> work.outputs[l - 1]
+            x_stride = work.strides[l - 1]
+            input_gradient(params, batch, l)
+            wait_for_team(batch.team.size)
+        if x == NULL:
+            sparse_weight_gradient(params, batch, training, gradient)
+        else:
+            weight_gradient(params, batch, l, x, x_stride, training, gradient)
+        bias_gradient(params, batch, l, training, gradient)
+        if training.optimizer != NULL:
+            project_weights(params, batch, l, training)
+    wait_for_team(batch.team.size)
+
+
+cdef inline void deltas(const real* params, Batch* batch) noexcept nogil:
+    """D_0 alone, given the last layer's D: what the gradient by the inputs needs."""
+    cdef Training nothing
+    cdef Py_ssize_t l
+    memset(&nothing, 0, sizeof(nothing))
+    for l in range(batch.net.n_layers - 1, -1, -1):
+        if batch.net.layers[l].norm != NO_NORM:
+            norm_gradient(<real*> params, batch, l, &nothing, <real*> NULL)
+            wait_for_team(batch.team.size)
+        if l > 0:
+            input_gradient(params, batch, l)
+            wait_for_team(batch.team.size)
+
+
+cdef inline void input_gradient(
+    const real* params, Batch* batch, Py_ssize_t l
+) noexcept nogil:
+    """D_{l-1} in place of the slopes, from D_l; and G_{l-1} where it is kept."""
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef Layer* below_layer = &batch.net.layers[l - 1]
+    cdef const real* delta = <const real*> work.slopes[l]
+    cdef real* below = <real*> work.slopes[l - 1]
+    cdef real* carried = <real*> work.carried[l - 1]
+    cdef Py_ssize_t stride = work.strides[l]
+    cdef Py_ssize_t below_stride = work.strides[l - 1]
+    cdef real* product = <real*> work.scratch[batch.team.thread].block
+    cdef real* panel = <real*> work.scratch[batch.team.thread].panel
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Blocks blocks = cut_outputs(rows, layer.n_in)
+    cdef Share share = share_of(batch.team, blocks.down * blocks.across)
+    cdef Block block
+    cdef real* corner
+    cdef Py_ssize_t number, i, j, at
+    for number in range(share.first, share.last):
+        block = block_of(&blocks, number, rows, layer.n_in)
+        input_gradient_product(
+            product_shape(block.rows, block.columns, layer.n_out),
+            delta + block.row * stride, stride,
+            params + layer.weights + block.column * layer.n_out, layer.n_out,
+            product, block.columns, panel)
+        at = block.row * below_stride + block.column
+        if layer.residual:
+            add_carried(
+                block, <const real*> work.carried[l] + at, below_stride, product)
+        if carried != NULL:
+            keep_carried(block, product, carried + at, below_stride)
+        if below_layer.norm == AFTER:
+            # the norm's gradient comes before the slope
+            continue
+        corner = below + at
+        if block.columns == below_stride:
+            for i in range(block.rows * block.columns):
+                corner[i] *= product[i]
+            continue
+        for i in range(block.rows):
+            for j in range(block.columns):
+                corner[i * below_stride + j] *= product[i * block.columns + j]
+
+
+cdef inline void add_carried(
+    Block block, const real* carried, Py_ssize_t stride, real* product
+) noexcept nogil:
+    """G_{l-1} = D_l W_l^T + G_l; product: (block.rows, block.columns)."""
+    cdef Py_ssize_t i, j
+    for i in range(block.rows):
+        for j in range(block.columns):
+            product[i * block.columns + j] += carried[i * stride + j]
+
+
+cdef inline void keep_carried(
+    Block block, const real* product, real* carried, Py_ssize_t stride
+) noexcept nogil:
+    cdef Py_ssize_t i, j
+    for i in range(block.rows):
+        for j in range(block.columns):
+            carried[i * stride + j] = product[i * block.columns + j]
+
+
+cdef inline void norm_gradient(
+    real* params, Batch* batch, Py_ssize_t l, Training* training, real* gradient
+) noexcept nogil:
+    """Through a layer's norm, strip by strip; and the step of its scale and shift.
+
+    Before act, the slopes hold dloss/du and get D_l. After act, dloss/du is G times
+    the mask, and D_l is what the norm makes of it, times the slope. Without training
+    and gradient the parameters are left alone.
+    """
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef real* slopes = <real*> work.slopes[l]
+    cdef real* delta = slopes
+    cdef Py_ssize_t stride = work.strides[l]
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Mask mask
+    cdef Share share = share_of(batch.team, parts(layer.n_out, STRIP))
+    cdef real both[2 * STRIP]
+    cdef Py_ssize_t strip, i, j, columns, first
+    cdef Block block
+    if layer.norm == AFTER:
+        delta = <real*> work.carried[l]
+        mask = mask_of(batch, l)
+    for strip in range(share.first, share.last):
+        first = strip * STRIP
+        columns = min(<Py_ssize_t> STRIP, layer.n_out - first)
+        block = Block(0, rows, first, columns)
+        if layer.norm == AFTER and mask.keep != NULL:
+            mask_block(block, mask_from(mask, 0, first), delta, stride)
+        strip_gradient(
+            &work.norms[l], batch.statistics, <const real*> work.shares, rows, first,
+            columns, stride, delta, params + scale_of(layer), both, both + columns)
+        if layer.norm == AFTER:
+            for i in range(rows):
+                for j in range(first, first + columns):
+                    slopes[i * stride + j] *= delta[i * stride + j]
+        for i in range(2):
+            # its scale, then its shift
+            vector_gradient(
+                params, scale_of(layer) + i * layer.n_out + first, columns,
+                both + i * columns, i * layer.n_out + first,
+                SEGMENTS_PER_LAYER * l + 2, training, gradient)
+
+
+cdef inline void vector_gradient(
+    real* params, Py_ssize_t start, Py_ssize_t n, const real* g, Py_ssize_t within,
+    Py_ssize_t segment, Training* training, real* gradient,
+) noexcept nogil:
+    """Step for n parameters from `start` on, or their gradient; none if it is NULL."""
+    cdef Py_ssize_t j
+    if training.optimizer != NULL:
+        optimizer_step(
+            training.optimizer, &training.rates[training.step],
+            &training.segments[segment], within, n, params, g)
+    elif gradient != NULL:
+        for j in range(n):
+            gradient[start + j] = g[j] + (
+                gradient[start + j] if training.accumulate else 0)
+
+
+cdef inline void weight_gradient(
+    real* params, Batch* batch, Py_ssize_t l, const real* x, Py_ssize_t x_stride,
+    Training* training, real* gradient,
+) noexcept nogil:
+    """dW_l = x_l^T D_l for dense x, and its step; block by block of whole rows."""
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef const real* delta = <const real*> work.slopes[l]
+    cdef real* g = <real*> work.scratch[batch.team.thread].block
+    cdef real* panel = <real*> work.scratch[batch.team.thread].panel
+    cdef Blocks blocks = cut_weights(layer)
+    cdef Share share = share_of(batch.team, blocks.down)
+    cdef Block block
+    cdef Py_ssize_t number
+    for number in range(share.first, share.last):
+        block = block_of(&blocks, number, layer.n_in, layer.n_out)
+        if training.optimizer == NULL:
+            g = gradient + layer.weights + block.row * layer.n_out
+        weight_gradient_product(
+            product_shape(block.rows, layer.n_out, batch.selection.rows),
+            x + block.row, x_stride, delta, work.strides[l], g, training.accumulate,
+            panel)
+        if training.optimizer != NULL:
+            weight_step(params, work, layer, l, number, block, training, g)
+
+
+cdef inline void weight_step(
+    real* params, Workspace* work, Layer* layer, Py_ssize_t l, Py_ssize_t number,
+    Block block, Training* training, const real* g,
+) noexcept nogil:
+    """One block of W_l takes its step; g: the gradient of the block."""
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    optimizer_step(
+        training.optimizer, &training.rates[training.step], segment,
+        block.row * layer.n_out, block.rows * layer.n_out, params, g)
+    if segment.max_norm < INFINITY:
+        column_squares(
+            block.rows, layer.n_out,
+            params + layer.weights + block.row * layer.n_out,
+            <real*> work.squares + number * layer.n_out)
+
+
+cdef inline void project_weights(
+    real* params, Batch* batch, Py_ssize_t l, Training* training
+) noexcept nogil:
+    """Max-norm, after all blocks of W_l took their step."""
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    cdef real* average = <real*> training.optimizer.average
+    cdef Share share
+    cdef Py_ssize_t strip, first
+    if segment.max_norm == INFINITY:
+        return
+    wait_for_team(batch.team.size)
+    share = share_of(batch.team, parts(layer.n_out, MAX_NORM_COLUMNS))
+    for strip in range(share.first, share.last):
+        first = strip * MAX_NORM_COLUMNS
+        project_columns(
+            segment.max_norm, first,
+            min(<Py_ssize_t> MAX_NORM_COLUMNS, layer.n_out - first), layer.n_in,
+            layer.n_out, cut_weights(layer).down, <const real*> batch.work.squares,
+            params + layer.weights,
+            <real> training.rates[training.step].average_share,
+            average + layer.weights if average != NULL else NULL)
+    # the squares are the next layer's
+    wait_for_team(batch.team.size)
+
+
+cdef inline void bias_gradient(
+    real* params, Batch* batch, Py_ssize_t l, Training* training, real* gradient
+) noexcept nogil:
+    """db_l = the sums of the columns of D_l, and its step.
+
+    A norm before act takes every constant away: there b_l has no gradient but rounding
+    errors, and stays as it is.
+    """
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef const real* delta
+    cdef real* g = <real*> work.scratch[batch.team.thread].block
+    cdef Share share = share_of(batch.team, parts(layer.n_out, BLOCK_COLUMNS))
+    cdef Py_ssize_t first = share.first * BLOCK_COLUMNS
+    cdef Py_ssize_t n = min(share.last * BLOCK_COLUMNS, layer.n_out) - first
+    cdef Py_ssize_t i, j
+    if n <= 0:
+        return
+    if training.optimizer == NULL:
+        g = gradient + layer.bias + first
+    if not training.accumulate:
+        memset(g, 0, n * sizeof(real))
+    if layer.norm == BEFORE:
+        return
+    for i in range(batch.selection.rows):
+        delta = <const real*> work.slopes[l] + i * work.strides[l] + first
+        for j in range(n):
+            g[j] += delta[j]
+    if training.optimizer != NULL:
+        optimizer_step(
+            training.optimizer, &training.rates[training.step],
+            &training.segments[SEGMENTS_PER_LAYER * l + 1], first, n, params, g)
+
+
+# ------------------------------------------------------- steps from a whole gradient
+
+
+cdef inline void clip_gradient(
+    Batch* batch, Training* training, Py_ssize_t n_parameters, real* gradient
+) noexcept nogil:
+    """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013).
+
+    The squares are summed by blocks, in order: no bit depends on the threads.
+    """
+    cdef double* squares = batch.work.gradient_squares
+    cdef Py_ssize_t n_blocks = parts(n_parameters, BLOCK_SIZE)
+    cdef Share share = share_of(batch.team, n_blocks)
+    cdef Py_ssize_t block, i
+    cdef double total = 0
+    cdef real factor
+    if training.max_grad_norm == INFINITY:
+        return
+    for block in range(share.first, share.last):
+        squares[block] = 0
+        for i in range(
+            block * BLOCK_SIZE, min(n_parameters, (block + 1) * BLOCK_SIZE)
+        ):
+            squares[block] += <double> gradient[i] * gradient[i]
+    wait_for_team(batch.team.size)
+    for block in range(n_blocks):
+        total += squares[block]
+    if not total > training.max_grad_norm * training.max_grad_norm:
+        return
+    factor = <real> (training.max_grad_norm / sqrt(total))
+    for i in range(
+        share.first * BLOCK_SIZE, min(n_parameters, share.last * BLOCK_SIZE)
+    ):
+        gradient[i] *= factor
+    wait_for_team(batch.team.size)
+
+
+cdef inline void step_from_gradient(
+    real* params, Batch* batch, Training* training, const real* gradient
+) noexcept nogil:
+    """The steps of all parameters, from a gradient that is stored whole."""
+    cdef Workspace* work = batch.work
+    cdef Layer* layer
+    cdef Blocks blocks
+    cdef Block block
+    cdef Share share
+    cdef Py_ssize_t l, number
+    for l in range(batch.net.n_layers):
+        layer = &batch.net.layers[l]
+        blocks = cut_weights(layer)
+        share = share_of(batch.team, blocks.down)
+        for number in range(share.first, share.last):
+            block = block_of(&blocks, number, layer.n_in, layer.n_out)
+            weight_step(
+                params, work, layer, l, number, block, training,
+                gradient + layer.weights + block.row * layer.n_out)
+        if batch.team.thread == 0 and layer.norm != BEFORE:
+            vector_gradient(
+                params, layer.bias, layer.n_out, gradient + layer.bias, 0,
+                SEGMENTS_PER_LAYER * l + 1, training, <real*> NULL)
+        if batch.team.thread == 0 and layer.norm != NO_NORM:
+            vector_gradient(
+                params, scale_of(layer), 2 * layer.n_out, gradient + scale_of(layer),
+                0, SEGMENTS_PER_LAYER * l + 2, training, <real*> NULL)
+        project_weights(params, batch, l, training)
+    wait_for_team(batch.team.size)
+
+
+# ------------------------------------------------------------------------- sparse X
+
+
+cdef inline void sparse_weight_gradient(
+    real* params, Batch* batch, Training* training, real* gradient
+) noexcept nogil:
+    """The rows of dW_0 whose columns have a non-zero in the batch, and their steps."""
+    cdef Workspace* work = batch.work
+    cdef Team team = batch.team
+    cdef Layer* layer = &batch.net.layers[0]
+    cdef SparseBatch* sparse = work.sparse
+    cdef const real* delta = <const real*> work.slopes[0]
+    cdef real* g = <real*> work.scratch[team.thread].block
+    cdef Share share
+    cdef Py_ssize_t slot, column
+    if training.optimizer == NULL and not training.accumulate:
+        share = share_of(team, layer.n_in)
+        memset(
+            gradient + layer.weights + share.first * layer.n_out, 0,
+            (share.last - share.first) * layer.n_out * sizeof(real))
+        wait_for_team(team.size)
+    share = share_of(team, sparse.n_columns)
+    for slot in range(share.first, share.last):
+        column = sparse.columns[slot]
+        if training.optimizer == NULL:
+            g = gradient + layer.weights + column * layer.n_out
+        else:
+            memset(g, 0, layer.n_out * sizeof(real))
+        column_gradient(sparse, slot, delta, work.strides[0], layer.n_out, g)
+        if training.optimizer != NULL:
+            optimizer_step(
+                training.optimizer, &training.rates[training.step],
+                &training.segments[0], column * layer.n_out, layer.n_out, params, g)
+            sparse.steps_done[column] = training.step + 1
+
+
+cdef inline void begin_sparse_batch(
+    real* params, Batch* batch, Training* training
+) noexcept nogil:
+    """Lists the batch by columns and brings their weights up to date."""
+    cdef Workspace* work = batch.work
+    cdef Team team = batch.team
+    cdef Share share
+    cdef Py_ssize_t slot
+    if work.sparse == NULL:
+        return
+    if team.thread == 0:
+        list_batch(
+            batch.data, &batch.selection, batch.net.input_dropout, batch.noise,
+            work.sparse, params)
+    wait_for_team(team.size)
+    if training.optimizer == NULL or training.whole:
+        return
+    share = share_of(team, work.sparse.n_columns)
+    for slot in range(share.first, share.last):
+        catch_up_column(params, batch, training, work.sparse.columns[slot])
+
+
+cdef inline void end_sparse_epoch(
+    real* params, Batch* batch, Training* training
+) noexcept nogil:
+    """Brings all weights of the first layer up to date.
+
+    Steps from a whole gradient leave nothing to make up for.
+    """
+    cdef Workspace* work = batch.work
+    cdef Share share
+    cdef Py_ssize_t column
+    if work.sparse == NULL or training.whole:
+        return
+    share = share_of(batch.team, batch.net.layers[0].n_in)
+    for column in range(share.first, share.last):
+        catch_up_column(params, batch, training, column)
+        work.sparse.steps_done[column] = 0
+
+
+cdef inline void catch_up_column(
+    real* params, Batch* batch, Training* training, Py_ssize_t column
+) noexcept nogil:
+    cdef Workspace* work = batch.work
+    cdef Py_ssize_t n_out = batch.net.layers[0].n_out
+    cdef real* zeros = <real*> work.scratch[batch.team.thread].block
+    if work.sparse.steps_done[column] == training.step:
+        return
+    memset(zeros, 0, n_out * sizeof(real))
+    catch_up(
+        work.sparse, column, training.step, training.rates, training.optimizer,
+        &training.segments[0], n_out, params, zeros)

@@ -1,0 +1,149 @@
+"""Batch normalization (Ioffe & Szegedy 2015) of a layer's units, before or after act.
+
+In training a unit's values v_i in the rows of a batch are normalised by their own mean
+and variance, with the shares p_i = s_i / sum s of the sample weights, then scaled and
+shifted by what is learnt (gamma, beta):
+
+    m = sum_i p_i v_i,   q = sum_i p_i (v_i - m)^2,   r = 1 / sqrt(q + epsilon)
+    n_i = r (v_i - m),   u_i = gamma n_i + beta
+
+All rows of a batch depend on each other by m and q. With D_i = dloss/du_i:
+
+    dbeta = sum_i D_i,   dgamma = sum_i D_i n_i
+    dloss/dv_i = gamma r (D_i - p_i (dbeta + n_i dgamma))
+
+Prediction takes running averages of m and q instead, folded into the weights: see
+skreg/_batch_norm.py. A batch of one row has no spread; it is normalised by the running
+averages, as a prediction would be, and leaves them alone.
+
+Columns are taken in strips that stay in cache, each by one thread, over all rows.
+"""
+
+from skreg._kernels.types cimport real
+
+cdef enum:
+    # Units that are normalised together; a multiple of every vector's lanes.
+    STRIP = 32
+
+cdef enum Position:
+    NO_NORM = 0
+    BEFORE = 1
+    AFTER = 2
+
+cdef struct Norm:
+    # Of one layer and one batch; n_out numbers each, but for `normalised`.
+    void* normalised      # (capacity, n_out), with the stride of the outputs: n_i
+    void* inverse_spread  # r
+    void* mean            # running
+    void* variance        # running
+
+
+cdef struct Statistics:
+    # How a pass treats the running averages.
+    bint running          # normalise by them, as a batch of one row does
+    double rate           # share of this batch in them; 0: they stay
+
+
+cdef extern from "math.h" nogil:
+    float sqrtf(float) noexcept
+    double sqrt(double) noexcept
+
+
+cdef inline real root(real x) noexcept nogil:
+    if real is float:
+        return sqrtf(x)
+    else:
+        return sqrt(x)
+
+
+cdef inline void normalise_strip(
+    Norm* norm, Statistics statistics, double epsilon, const real* shares,
+    Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
+    real* values, const real* gamma, const real* beta,
+) noexcept nogil:
+    """v becomes u for units first, ..., first + columns - 1; n and r are kept.
+
+    values: (rows, n_out) by stride; shares: (rows,); gamma, beta: (n_out,).
+    """
+    cdef real mean[STRIP]
+    cdef real variance[STRIP]
+    cdef real* running_mean = <real*> norm.mean + first
+    cdef real* running_variance = <real*> norm.variance + first
+    cdef real* spread = <real*> norm.inverse_spread + first
+    cdef real* normalised = <real*> norm.normalised + first
+    cdef real* v = values + first
+    cdef real* n
+    cdef real share, d
+    cdef real rate = <real> statistics.rate
+    # the variance of a sample is too small by (rows - 1) / rows
+    cdef real correction = <real> (rows / <double> max(<Py_ssize_t> 1, rows - 1))
+    cdef Py_ssize_t i, j
+    gamma += first
+    beta += first
+    if statistics.running:
+        for j in range(columns):
+            mean[j] = running_mean[j]
+            variance[j] = running_variance[j]
+    else:
+        for j in range(columns):
+            mean[j] = 0
+            variance[j] = 0
+        for i in range(rows):
+            share = shares[i]
+            for j in range(columns):
+                mean[j] += share * v[i * stride + j]
+        for i in range(rows):
+            share = shares[i]
+            for j in range(columns):
+                d = v[i * stride + j] - mean[j]
+                variance[j] += share * d * d
+        if rate > 0:
+            for j in range(columns):
+                running_mean[j] += rate * (mean[j] - running_mean[j])
+                running_variance[j] += rate * (
+                    correction * variance[j] - running_variance[j])
+    for j in range(columns):
+        spread[j] = 1 / root(variance[j] + <real> epsilon)
+    for i in range(rows):
+        n = normalised + i * stride
+        for j in range(columns):
+            d = spread[j] * (v[i * stride + j] - mean[j])
+            n[j] = d
+            v[i * stride + j] = gamma[j] * d + beta[j]
+
+
+cdef inline void strip_gradient(
+    Norm* norm, Statistics statistics, const real* shares,
+    Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
+    real* delta, const real* gamma, real* dgamma, real* dbeta,
+) noexcept nogil:
+    """dloss/du becomes dloss/dv in place, for the same units.
+
+    delta: (rows, n_out) by stride; gamma: (n_out,); dgamma, dbeta: (columns,).
+    """
+    cdef const real* spread = <const real*> norm.inverse_spread + first
+    cdef const real* normalised = <const real*> norm.normalised + first
+    cdef const real* n
+    cdef real factor[STRIP]
+    cdef real* d
+    cdef real share
+    cdef Py_ssize_t i, j
+    gamma += first
+    delta += first
+    for j in range(columns):
+        dgamma[j] = 0
+        dbeta[j] = 0
+        factor[j] = gamma[j] * spread[j]
+    for i in range(rows):
+        d = delta + i * stride
+        n = normalised + i * stride
+        for j in range(columns):
+            dbeta[j] += d[j]
+            dgamma[j] += d[j] * n[j]
+    for i in range(rows):
+        d = delta + i * stride
+        n = normalised + i * stride
+        # constants have no gradient
+        share = 0 if statistics.running else shares[i]
+        for j in range(columns):
+            d[j] = factor[j] * (d[j] - share * (dbeta[j] + n[j] * dgamma[j]))

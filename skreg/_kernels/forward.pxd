@@ -1,0 +1,267 @@
+"""Forward: from the rows of a batch to the raw outputs of the network.
+
+    x_0 = X (with input dropout),  z_l = x_l W_l + b_l
+    x_{l+1} = mask_l * act_l(norm_l(z_l)), or mask_l * norm_l(act_l(z_l)), [+ x_l]
+
+Training and prediction share `layer_forward`; without noise and slopes it is
+prediction, in which batch normalization is part of the weights.
+"""
+
+from libc.stdint cimport uint8_t
+
+from skreg._kernels.activations cimport Mask, activate
+from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, normalise_strip
+from skreg._kernels.dropout cimport Noise, draw_mask, draw_of, group_elements
+from skreg._kernels.losses cimport LOSS_ROWS
+from skreg._kernels.matmul cimport forward_product, product_shape
+from skreg._kernels.rows cimport Rows, Selection, gather_inputs, row_of, row_weight
+from skreg._kernels.sparse cimport sparse_forward
+from skreg._kernels.team cimport (
+    Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
+from skreg._kernels.types cimport Layer, Network, real, scale_of, shift_of
+from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
+
+# --------------------------------------------------------------------------- inputs
+
+
+cdef inline void draw_masks(Batch* batch) noexcept nogil:
+    """This thread's share of all masks of a step, numbered by what they cover."""
+    cdef Network* net = batch.net
+    cdef Workspace* work = batch.work
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Layer* layer
+    cdef Py_ssize_t l
+    if net.input_dropout > 0 and batch.data.dense != NULL:
+        # masks are numbered by what they cover: 0 is the input's
+        draw_share(
+            batch.noise, 0, net.input_dropout, rows * batch.data.n_features,
+            work.keep_inputs, batch.team)
+    for l in range(net.n_layers - 1):
+        layer = &net.layers[l]
+        if layer.dropout > 0:
+            draw_share(
+                batch.noise, l + 1, layer.dropout, rows * layer.n_out, work.keep[l],
+                batch.team)
+
+
+cdef inline void draw_share(
+    Noise noise, Py_ssize_t number, double rate, Py_ssize_t elements, uint8_t* keep,
+    Team team,
+) noexcept nogil:
+    cdef Share groups = share_of(team, parts(elements, group_elements(rate)))
+    draw_mask(noise, number, rate, groups.first, groups.last, keep)
+
+
+cdef inline void mask_inputs(
+    double rate, const uint8_t* keep, Share rows, Py_ssize_t n_features,
+    real* inputs, Py_ssize_t stride,
+) noexcept nogil:
+    cdef real scale = <real> draw_of(rate).scale
+    cdef Py_ssize_t i, j
+    for i in range(rows.first, rows.last):
+        for j in range(n_features):
+            inputs[i * stride + j] *= scale if keep[i * n_features + j] else 0
+
+
+cdef inline bint masks_inputs(Batch* batch) noexcept nogil:
+    return batch.noise.on and batch.net.input_dropout > 0
+
+
+cdef inline const real* batch_inputs(
+    Batch* batch, Py_ssize_t* stride, const real* _
+) noexcept nogil:
+    """The dense inputs of a batch, masked, and their stride; NULL where X is sparse."""
+    cdef Rows* data = batch.data
+    cdef Workspace* work = batch.work
+    cdef real* inputs = <real*> work.inputs
+    cdef bint masks = masks_inputs(batch)
+    cdef Share rows
+    if data.dense == NULL:
+        return NULL
+    if batch.selection.order == NULL and data.subset == NULL and not masks:
+        # rows that follow each other are read where they are
+        stride[0] = data.n_features
+        return <const real*> data.dense + batch.selection.first * data.n_features
+    stride[0] = work.input_stride
+    rows = share_of(batch.team, batch.selection.rows)
+    gather_inputs(data, &batch.selection, rows.first, rows.last, inputs, stride[0])
+    if masks:
+        mask_inputs(
+            batch.net.input_dropout, work.keep_inputs, rows, data.n_features, inputs,
+            stride[0])
+    return inputs
+
+
+cdef inline void share_weights(Batch* batch, const real* type_) noexcept nogil:
+    """The shares p_i of the rows in their batch's weight, for batch normalization."""
+    cdef real* shares = <real*> batch.work.shares
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef double total = 0
+    cdef Py_ssize_t i, row
+    if batch.team.thread > 0:
+        return
+    for i in range(rows):
+        row = row_of(batch.data, &batch.selection, i)
+        total += row_weight(batch.data, row, type_)
+    for i in range(rows):
+        row = row_of(batch.data, &batch.selection, i)
+        shares[i] = <real> (row_weight(batch.data, row, type_) / total)
+
+
+cdef inline const real* begin_batch(
+    Batch* batch, Py_ssize_t* stride, const real* type_
+) noexcept nogil:
+    """All that comes before the first layer; returns the inputs and their stride."""
+    cdef const real* inputs
+    if batch.noise.on:
+        draw_masks(batch)
+        if batch.net.input_dropout > 0:
+            wait_for_team(batch.team.size)
+    inputs = batch_inputs(batch, stride, type_)
+    if batch.work.norms != NULL:
+        share_weights(batch, type_)
+    wait_for_team(batch.team.size)
+    return inputs
+
+
+# --------------------------------------------------------------------------- layers
+
+
+cdef inline Mask mask_of(Batch* batch, Py_ssize_t l) noexcept nogil:
+    """Dropout's mask of a layer's outputs."""
+    cdef Layer* layer = &batch.net.layers[l]
+    if batch.noise.on and l < batch.net.n_layers - 1 and layer.dropout > 0:
+        return Mask(batch.work.keep[l], layer.n_out, draw_of(layer.dropout).scale)
+    return Mask(NULL, 0, 1.0)
+
+
+cdef inline Mask mask_from(Mask mask, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
+    """The same from one corner on."""
+    if mask.keep != NULL:
+        mask.keep += row * mask.stride + column
+    return mask
+
+
+cdef inline void add_block(
+    Block block, const real* x, real* out, Py_ssize_t stride
+) noexcept nogil:
+    """out += x, of the same layout; the pointers are to the matrices' beginnings."""
+    cdef Py_ssize_t i, j
+    cdef Py_ssize_t corner = block.row * stride + block.column
+    for i in range(block.rows):
+        for j in range(block.columns):
+            out[corner + i * stride + j] += x[corner + i * stride + j]
+
+
+cdef inline void layer_forward(
+    const real* params, Batch* batch, Py_ssize_t l, const real* x, Py_ssize_t x_stride
+) noexcept nogil:
+    """This thread's blocks of a layer's outputs; x NULL: the batch's sparse rows.
+
+    Without slopes this is prediction. What follows a norm is left to `norm_forward`.
+    """
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef const real* w = params + layer.weights
+    cdef const real* b = params + layer.bias
+    cdef real* out = <real*> work.outputs[l]
+    cdef bint hidden = l < batch.net.n_layers - 1
+    cdef real* slopes = (
+        <real*> work.slopes[l] if hidden and work.slopes != NULL else NULL)
+    cdef real* panel = <real*> work.scratch[batch.team.thread].panel
+    cdef Py_ssize_t n_out = layer.n_out
+    cdef Py_ssize_t stride = work.strides[l]
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Mask mask = Mask(NULL, 0, 1.0)
+    cdef Blocks blocks = cut_outputs(rows, n_out)
+    cdef Block block
+    cdef Share share
+    cdef Py_ssize_t number, corner
+    if layer.norm == NO_NORM:
+        mask = mask_of(batch, l)
+    if x == NULL:
+        # a row at a time, whole
+        blocks = Blocks(min(rows, <Py_ssize_t> LOSS_ROWS), n_out, 0, 1)
+        blocks.down = parts(rows, blocks.rows)
+    share = share_of(batch.team, blocks.down * blocks.across)
+    for number in range(share.first, share.last):
+        block = block_of(&blocks, number, rows, n_out)
+        corner = block.row * stride + block.column
+        if x == NULL:
+            sparse_forward(
+                batch.data, &batch.selection, work.sparse,
+                Share(block.row, block.row + block.rows), w, b, n_out, out, stride)
+        else:
+            forward_product(
+                product_shape(block.rows, block.columns, layer.n_in),
+                x + block.row * x_stride, x_stride, w + block.column, n_out,
+                b + block.column, out + corner, stride, panel)
+        if hidden and layer.norm != BEFORE:
+            activate(
+                layer.activation, block, out + corner,
+                slopes + corner if slopes != NULL else NULL, stride,
+                mask_from(mask, block.row, block.column))
+        if layer.residual and layer.norm == NO_NORM:
+            add_block(block, x, out, stride)
+
+
+cdef inline void norm_forward(
+    const real* params, Batch* batch, Py_ssize_t l, const real* x
+) noexcept nogil:
+    """Normalises this thread's strips of a layer's outputs, and what follows that."""
+    cdef Workspace* work = batch.work
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef real* out = <real*> work.outputs[l]
+    cdef real* slopes = <real*> work.slopes[l]
+    cdef Py_ssize_t stride = work.strides[l]
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Mask mask = mask_of(batch, l)
+    cdef Share share = share_of(batch.team, parts(layer.n_out, STRIP))
+    cdef Py_ssize_t strip
+    cdef Block block
+    for strip in range(share.first, share.last):
+        block = Block(
+            0, rows, strip * STRIP,
+            min(<Py_ssize_t> STRIP, layer.n_out - strip * STRIP))
+        normalise_strip(
+            &work.norms[l], batch.statistics, batch.net.norm_epsilon,
+            <const real*> work.shares, rows, block.column, block.columns, stride, out,
+            params + scale_of(layer), params + shift_of(layer))
+        if layer.norm == BEFORE:
+            activate(
+                layer.activation, block, out + block.column, slopes + block.column,
+                stride, mask_from(mask, 0, block.column))
+        elif mask.keep != NULL:
+            mask_block(block, mask_from(mask, 0, block.column), out, stride)
+        if layer.residual:
+            add_block(block, x, out, stride)
+
+
+cdef inline void mask_block(
+    Block block, Mask mask, real* values, Py_ssize_t stride
+) noexcept nogil:
+    """values *= mask; the mask begins at the block's corner."""
+    cdef real scale = <real> mask.scale
+    cdef real* v = values + block.row * stride + block.column
+    cdef Py_ssize_t i, j
+    for i in range(block.rows):
+        for j in range(block.columns):
+            v[i * stride + j] *= scale if mask.keep[i * mask.stride + j] else 0
+
+
+cdef inline void forward(
+    const real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride
+) noexcept nogil:
+    """Raw outputs of the last layer, (rows, n_outputs), into the workspace."""
+    cdef Workspace* work = batch.work
+    cdef const real* x = inputs
+    cdef Py_ssize_t x_stride = input_stride
+    cdef Py_ssize_t l
+    for l in range(batch.net.n_layers):
+        layer_forward(params, batch, l, x, x_stride)
+        wait_for_team(batch.team.size)
+        if batch.net.layers[l].norm != NO_NORM:
+            norm_forward(params, batch, l, x)
+            wait_for_team(batch.team.size)
+        x = <const real*> work.outputs[l]
+        x_stride = work.strides[l]
