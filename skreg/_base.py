@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skreg import _threads
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._losses import loss_name
 from skreg._network import Network
@@ -280,6 +281,62 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         """Bias vectors, each (n_out,)."""
         self._check_fitted()
         return self._network.intercepts
+
+    @property
+    def folded_coefs_(self):
+        """Weight matrices of a network without norms that predicts the same."""
+        self._check_fitted()
+        return [W.astype(self._network.dtype) for W in self._network.folded()[0]]
+
+    @property
+    def folded_intercepts_(self):
+        """Biases of the same."""
+        self._check_fitted()
+        return [b.astype(self._network.dtype) for b in self._network.folded()[1]]
+
+    def input_gradient(self, X, y):
+        """Gradient of each row's loss by its features.
+
+        The loss is the one that is trained, without penalties, dropout and label
+        smoothing; of a regressor with ``standardize_target=True``, on that scale.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The rows; not sparse, for the gradient is not.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their classes or values.
+
+        Returns
+        -------
+        gradient : ndarray of shape (n_samples, n_features)
+            d loss(y_i, f(x_i)) / d x_ij.
+
+        Raises
+        ------
+        TypeError
+            If X is sparse.
+        """
+        self._check_fitted()
+        network = self._network
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=network.dtype,
+            order="C",
+            multi_output=True,
+            y_numeric=is_regressor(self),
+            reset=False,
+        )
+        targets, _ = self._encode_targets(y, None, False, None)
+        data = network.data(X, self._kernel_targets(targets))
+        threads = _threads.wanted(network.operations(X.shape[0], training=True))
+        loops = network.engine(threads=threads)
+        with _threads.borrowed(threads) as granted:
+            return loops.input_gradient(
+                network.prediction_params, data, np.empty_like(X), threads=granted
+            )
 
     @property
     def feature_importances_(self):

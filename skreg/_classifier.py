@@ -147,6 +147,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Weight matrices.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
+    folded_coefs_ : list of ndarray of shape (n_in, n_out)
+        Weight matrices of a network without batch normalization that predicts the same;
+        ``coefs_`` where there is none.
+    folded_intercepts_ : list of ndarray of shape (n_out,)
+        Its biases.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the rows of ``coefs_[0]``.
     zero_share_ : float

@@ -3,10 +3,11 @@
 from itertools import count
 
 import numpy as np
-from reference import KINKED_ACTIVATIONS, KINKED_LOSSES
+from reference import KINKED_ACTIVATIONS, KINKED_LOSSES, NORM_EPSILON
 from scipy import sparse
 
 from skreg._activations import ACTIVATIONS
+from skreg._batch_norm import POSITIONS
 from skreg._kernels import engine
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS, REGRESSION_LOSSES
 
@@ -63,6 +64,10 @@ def engine_of(network, dtype=np.float64, **settings):
         dtype,
         dropout=network.dropout or None,
         input_dropout=network.input_dropout,
+        batch_norm=POSITIONS[network.batch_norm],
+        norm_epsilon=NORM_EPSILON,
+        residual=network.residual,
+        label_smoothing=network.label_smoothing,
         **settings,
     )
 
@@ -83,7 +88,8 @@ def data_of(X, y=None, weights=None, *, dtype=np.float64, csr=False, **settings)
 def is_smooth(network, params, X, y, masks, margin):
     """Whether no unit and no residual is within `margin` of a kink."""
     f, seen = network.forward(params, X, masks)
-    for name, (_, z) in zip(network.activations, seen[:-1], strict=True):
+    for name, layer in zip(network.activations, seen[:-1], strict=True):
+        z = layer["u"] if network.batch_norm == "before" else layer["z"]
         if name in KINKED_ACTIVATIONS and np.abs(z).min() < margin:
             return False
     return network.loss not in KINKED_LOSSES or np.abs(f - y).min() >= margin

@@ -220,9 +220,15 @@ def loss_deltas(loss, parameter, f, y):
 # ------------------------------------------------------------------------- networks
 
 
+NORM_EPSILON = 1e-5
+
+
 @dataclass
 class Network:
-    """Names and numbers of a network; `dropout` has one rate per hidden layer."""
+    """Names and numbers of a network; `dropout` has one rate per hidden layer.
+
+    batch_norm is None, "before" or "after" the activation.
+    """
 
     layer_sizes: list
     activations: list
@@ -230,23 +236,44 @@ class Network:
     parameter: float = 0.0
     dropout: list = field(default_factory=list)
     input_dropout: float = 0.0
+    batch_norm: str | None = None
+    residual: bool = False
+    label_smoothing: float = 0.0
 
     @property
     def n_parameters(self):
-        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(self.layer_sizes))
+        return self._starts()[-1]
+
+    def _starts(self):
+        """Where the parameters of each layer begin, and where the last ends."""
+        starts = [0]
+        for l, (n_in, n_out) in enumerate(pairwise(self.layer_sizes)):
+            vectors = 3 if self.batch_norm and l < len(self.activations) else 1
+            starts.append(starts[-1] + (n_in + vectors) * n_out)
+        return starts
 
     def layers(self, params):
         """Views (W, b) of a flat vector."""
-        views, start = [], 0
-        for n_in, n_out in pairwise(self.layer_sizes):
+        views = []
+        for start, (n_in, n_out) in zip(
+            self._starts(), pairwise(self.layer_sizes), strict=False
+        ):
             bias = start + n_in * n_out
             W = params[start:bias].reshape(n_in, n_out)
             views.append((W, params[bias : bias + n_out]))
-            start = bias + n_out
+        return views
+
+    def norms(self, params):
+        """Views (scale, shift) of a flat vector, of every hidden layer."""
+        if not self.batch_norm:
+            return []
+        views = []
+        for end, n in zip(self._starts()[1:], self.layer_sizes[1:-1], strict=False):
+            views.append((params[end - 2 * n : end - n], params[end - n : end]))
         return views
 
     def per_parameter(self, strengths):
-        """Strengths per weight matrix as a flat vector, zero for biases."""
+        """Strengths per weight matrix as a flat vector, zero for what is none."""
         spread = np.zeros(self.n_parameters)
         for strength, (W, _) in zip(strengths, self.layers(spread), strict=True):
             W[:] = strength
@@ -265,43 +292,110 @@ class Network:
             for layer, (width, rate) in enumerate(zip(widths, rates, strict=True))
         ]
 
-    def forward(self, params, X, masks=None):
-        """Raw outputs z_L, and what each layer saw: [(x_l, z_l), ...].
+    def is_residual(self, l):
+        return (
+            self.residual
+            and 0 < l < len(self.activations)
+            and self.layer_sizes[l] == self.layer_sizes[l + 1]
+        )
 
-        x_0 = mask_0 X,  z_l = x_l W_l + b_l,  x_{l+1} = mask_{l+1} act_l(z_l)
+    def forward(self, params, X, masks=None, shares=None, statistics=None):
+        """Raw outputs z_L, and what each layer saw, for `backward`.
+
+        x_0 = mask_0 X,  z_l = x_l W_l + b_l
+        x_{l+1} = mask_{l+1} act_l(norm_l(z_l)), or mask_{l+1} norm_l(act_l(z_l)),
+                  + x_l under a residual connection
+
+        shares: of the rows in the batch's weight; statistics: [(means, variances), ...]
+        to normalise by instead of the batch's own, for a batch of one row.
         """
         masks = masks or self.masks(len(X), None, 0)
+        shares = np.full(len(X), 1 / len(X)) if shares is None else shares
         x, seen = masks[0] * X, []
+        norms = self.norms(params)
         for l, (W, b) in enumerate(self.layers(params)):
             z = x @ W + b
-            seen.append((x, z))
-            if l < len(self.activations):
-                x = masks[l + 1] * ACTIVATIONS[self.activations[l]][0](z)
+            layer = {"x": x, "z": z}
+            seen.append(layer)
+            if l == len(self.activations):
+                break
+            act = ACTIVATIONS[self.activations[l]][0]
+            if self.batch_norm is None:
+                a = act(z)
+            else:
+                values = z if self.batch_norm == "before" else act(z)
+                mean = shares @ values
+                variance = shares @ (values - mean) ** 2
+                layer["moments"] = mean, variance
+                if len(X) == 1 and statistics is not None:
+                    mean, variance = statistics[l]
+                layer["r"] = 1 / np.sqrt(variance + NORM_EPSILON)
+                layer["n"] = layer["r"] * (values - mean)
+                scale, shift = norms[l]
+                layer["u"] = scale * layer["n"] + shift
+                a = act(layer["u"]) if self.batch_norm == "before" else layer["u"]
+            x = masks[l + 1] * a + (x if self.is_residual(l) else 0)
         return z, seen
 
     def predict(self, params, X):
         return LOSSES[self.loss][2](self.forward(params, X)[0])
 
-    def loss_and_gradient(self, params, X, y, weights=None, masks=None):
+    def smoothed(self, y):
+        """Targets of which a part is spread over the classes."""
+        classes = y.shape[1] if self.loss == "multinomial_log_loss" else 2
+        return (1 - self.label_smoothing) * y + self.label_smoothing / classes
+
+    def loss_and_gradient(
+        self, params, X, y, weights=None, masks=None, statistics=None
+    ):
         """sum_i s_i loss_i / rows and its gradient, flat.
 
         D_L = s_i / rows dloss/dz_L,  dW_l = x_l^T D_l,  db_l = sum_i D_l,
-        D_{l-1} = (D_l W_l^T) mask_l act'(z_{l-1})
+        G_{l-1} = D_l W_l^T [+ G_l],  D_{l-1} = G_{l-1} mask_l act'(z_{l-1}),
+        with the norm's gradient before or after the slope.
         """
+        value, _, gradient = self.backward(params, X, y, weights, masks, statistics)
+        return value, gradient
+
+    def backward(self, params, X, y, weights, masks, statistics):
+        """Loss, what the layers saw, gradient."""
         masks = masks or self.masks(len(X), None, 0)
+        if self.label_smoothing:
+            y = self.smoothed(y)
         share = (np.ones(len(X)) if weights is None else weights) / len(X)
-        f, seen = self.forward(params, X, masks)
+        p = share / share.sum()
+        f, seen = self.forward(params, X, masks, p, statistics)
         value = share @ loss_values(self.loss, self.parameter, f, y)
         D = share[:, None] * loss_deltas(self.loss, self.parameter, f, y)
-        gradient = np.empty(self.n_parameters)
-        layers = zip(self.layers(params), self.layers(gradient), seen, strict=True)
-        for l, ((W, _), (dW, db), (x, _)) in reversed(list(enumerate(layers))):
-            dW[:] = x.T @ D
+        gradient = np.zeros(self.n_parameters)
+        layers = list(zip(self.layers(params), self.layers(gradient), strict=True))
+        G = None
+        for l in reversed(range(len(layers))):
+            (W, _), (dW, db) = layers[l]
+            layer = seen[l]
+            if l < len(self.activations):
+                slope = ACTIVATIONS[self.activations[l]][1]
+                D = G * masks[l + 1]
+                if self.batch_norm is None:
+                    D = D * slope(layer["z"])
+                else:
+                    before = self.batch_norm == "before"
+                    D = D * slope(layer["u"]) if before else D
+                    scale, _ = self.norms(params)[l]
+                    d_scale, d_shift = self.norms(gradient)[l]
+                    d_scale[:] = (D * layer["n"]).sum(axis=0)
+                    d_shift[:] = D.sum(axis=0)
+                    q = p[:, None] if len(X) > 1 or statistics is None else 0
+                    D = D - q * (d_shift + layer["n"] * d_scale)
+                    D = scale * layer["r"] * D
+                    D = D if before else D * slope(layer["z"])
+            dW[:] = layer["x"].T @ D
             db[:] = D.sum(axis=0)
-            if l > 0:
-                slope = ACTIVATIONS[self.activations[l - 1]][1](seen[l - 1][1])
-                D = (D @ W.T) * masks[l] * slope
-        return value, gradient
+            if l < len(self.activations) and self.batch_norm == "before":
+                db[:] = 0  # but for rounding
+            G = D @ W.T + (G if self.is_residual(l) else 0)
+        self.input_gradient = G
+        return value, seen, gradient
 
 
 # ------------------------------------------------------------- penalties, optimizers
@@ -375,6 +469,39 @@ def optimizer_step(optimizer, w, g, rate, strengths):
     return w
 
 
+def project(W, bound):
+    """Columns no longer than the bound (Srivastava et al. 2014)."""
+    lengths = np.linalg.norm(W, axis=0)
+    return W * np.minimum(1, bound / np.where(lengths > 0, lengths, 1))
+
+
+@dataclass
+class Statistics:
+    """Running averages of batch normalization, [(means, variances), ...]."""
+
+    values: list
+    gathered: float = 0.0
+    decay: float = 0.99
+
+    def flat(self):
+        """Means, then variances, layer by layer."""
+        return np.concatenate([part for pair in self.values for part in pair])
+
+    def update(self, seen, rows, batch_size):
+        """A share of the batch's own; a single row has none."""
+        if rows == 1:
+            return
+        share = 1 - self.decay ** (rows / batch_size)
+        self.gathered += share * (1 - self.gathered)
+        rate = share / self.gathered
+        for l, (mean, variance) in enumerate(self.values):
+            new_mean, new_variance = seen[l]["moments"]
+            self.values[l] = (
+                mean + rate * (new_mean - mean),
+                variance + rate * (rows / (rows - 1) * new_variance - variance),
+            )
+
+
 def run_epoch(
     network,
     params,
@@ -388,18 +515,33 @@ def run_epoch(
     order,
     rates,
     batch_size,
+    max_norm=None,
+    max_grad_norm=np.inf,
+    statistics=None,
 ):
     """One pass over the rows in the given order: new parameters, mean loss."""
     total = 0.0
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
         rows = order[start : start + batch_size]
-        loss, gradient = network.loss_and_gradient(
+        loss, seen, gradient = network.backward(
             params,
             X[rows],
             y[rows],
             None if weights is None else weights[rows],
             network.masks(len(rows), key, optimizer.step),
+            None if statistics is None else statistics.values,
         )
+        if statistics is not None:
+            statistics.update(seen, len(rows), batch_size)
         total += loss * len(rows)
+        length = np.linalg.norm(gradient)
+        if length > max_grad_norm:
+            gradient = gradient * max_grad_norm / length
         params = optimizer_step(optimizer, params, gradient, rate, strengths)
+        for bound, (W, _) in zip(max_norm or [], network.layers(params), strict=False):
+            W[:] = project(W, bound)
+        if optimizer.average is not None:
+            t = optimizer.step
+            decay = min(optimizer.average_decay, (1 + t) / (10 + t))
+            optimizer.average = decay * optimizer.average + (1 - decay) * params
     return params, total / len(order)

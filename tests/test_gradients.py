@@ -71,6 +71,57 @@ def test_gradient(depth, activation, loss, weighted, dropout, csr):
 
 
 @pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize(
+    ("batch_norm", "residual"),
+    [(None, True), ("before", False), ("before", True), ("after", False)],
+)
+@pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+def test_gradient_through_norms_and_residual_connections(
+    activation, batch_norm, residual, dropout, weighted, csr
+):
+    network = network_of("binary_log_loss", 3, activation, dropout)
+    network.batch_norm, network.residual = batch_norm, residual
+    network.label_smoothing = 0.2
+    noise = {"key": KEY if dropout else None, "step": STEP}
+    params, X, y, _ = smooth_case(network, ROWS, **noise, margin=3e-4)
+    weights = random_weights(np.random.default_rng(0), ROWS) if weighted else None
+    data = data_of(X, y, weights, csr=csr)
+    loops = engine_of(network, capacity=ROWS)
+    gradient = np.full_like(params, np.nan)
+    loss = loops.loss_and_gradient(params, data, gradient, **noise)
+
+    masks = network.masks(ROWS, noise["key"], STEP)
+    expected_loss, expected = network.loss_and_gradient(params, X, y, weights, masks)
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+    expected = differences(
+        lambda w: loops.loss_and_gradient(w, data, **noise), params.copy(), h=1e-6
+    )
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7 * scale)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize("residual", [False, True], ids=["chain", "residual"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradient_by_the_inputs(loss, residual, rows):
+    network = network_of(loss, 2, "tanh", False)
+    network.residual = residual
+    params, X, y, _ = smooth_case(network, rows, margin=0)
+    out = np.full_like(X, np.nan)
+    loops = engine_of(network, capacity=64)
+    loops.input_gradient(params, data_of(X, y), out)
+    for i in range(min(rows, 7)):
+        row = slice(i, i + 1)
+        network.loss_and_gradient(params, X[row], y[row])
+        np.testing.assert_allclose(
+            out[row], network.input_gradient, rtol=1e-9, atol=1e-13
+        )
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("capacity", [1, 3, 7, 8, 100])
 def test_gradient_summed_over_chunks(capacity, csr):
     network = network_of("squared_error", 2, "tanh", False)

@@ -47,7 +47,7 @@ def test_in_the_middle_of_an_epoch(long_problem, given):
         # the network is there as soon as the checks are through
         while not hasattr(model, "_network"):
             time.sleep(0.01)
-        time.sleep(0.3)
+        time.sleep(1.0)
         pressed.append(time.perf_counter())
         signal.raise_signal(signal.SIGINT)
 

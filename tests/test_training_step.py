@@ -19,6 +19,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from skreg._activations import ACTIVATIONS
+from skreg._batch_norm import Statistics
 from skreg._optimizers import Optimizer
 
 EPOCHS = 3
@@ -40,6 +41,9 @@ class Training:
     csr: bool
     subset: bool
     shuffle: bool
+    max_norm: list
+    max_grad_norm: float
+    average_decay: float
     seed: int
 
     def __post_init__(self):
@@ -63,9 +67,18 @@ class Training:
 
     def new_optimizer(self, dtype):
         # dropout masks and Adam's corrections go on from earlier fits
-        return Optimizer(
+        optimizer = Optimizer(
             size=self.params.size, dtype=np.dtype(dtype), step=17, **self.optimizer
         )
+        if self.average_decay:
+            optimizer.average = self.params.astype(dtype)
+            optimizer.average_decay = self.average_decay
+        return optimizer
+
+    @property
+    def widths(self):
+        """Of the layers that batch normalization has statistics of."""
+        return self.network.layer_sizes[1:-1]
 
     def oracle(self):
         """Parameters and mean loss after each epoch."""
@@ -77,6 +90,11 @@ class Training:
             weight_decay=spread([self.weight_decay] * len(self.l1)),
         )
         params = self.params
+        statistics = None
+        if self.network.batch_norm:
+            statistics = reference.Statistics(
+                [(np.zeros(n), np.ones(n)) for n in self.widths]
+            )
         for epoch, rates in enumerate(self.rates):
             order = np.arange(len(self.used))
             if self.shuffle:
@@ -93,12 +111,24 @@ class Training:
                 order=self.used[order],
                 rates=rates,
                 batch_size=self.batch_size,
+                max_norm=self.max_norm,
+                max_grad_norm=self.max_grad_norm,
+                statistics=statistics,
             )
-            yield params, loss
+            moments = [] if statistics is None else statistics.flat()
+            yield params, loss, optimizer.average, moments
 
     def kernels(self, dtype):
         """The same of the compiled core."""
-        loops = engine_of(self.network, dtype, capacity=self.batch_size)
+        loops = engine_of(
+            self.network,
+            dtype,
+            capacity=self.batch_size,
+            max_grad_norm=self.max_grad_norm,
+        )
+        statistics = None
+        if self.network.batch_norm:
+            statistics = Statistics.of(self.widths, dtype)
         data = data_of(
             self.X,
             self.y,
@@ -114,14 +144,18 @@ class Training:
                 params,
                 data,
                 optimizer=optimizer,
-                segments=loops.segments(self.l1, self.l2, self.weight_decay),
+                segments=loops.segments(
+                    self.l1, self.l2, self.weight_decay, self.max_norm
+                ),
                 key=self.key,
                 epoch=epoch,
                 order=np.empty(len(self.used), np.intp) if self.shuffle else None,
                 learning_rates=rates,
                 batch_size=self.batch_size,
+                statistics=statistics,
             )
-            yield params, loss
+            moments = [] if statistics is None else statistics.values
+            yield params, loss, optimizer.average, moments
 
 
 def per_layer(strategy, n):
@@ -133,16 +167,25 @@ def networks(draw):
     depth = draw(st.integers(0, 3))
     loss = draw(st.sampled_from(list(LOSSES)))
     widths = draw(per_layer(st.integers(1, 20), depth + 2))
+    if draw(st.booleans()):
+        # equal ones, for residual connections; wide enough for several strips
+        widths[1:-1] = [draw(st.integers(1, 70))] * depth
     if loss == "multinomial_log_loss":
         widths[-1] += 1
-    return reference.Network(
+    network = reference.Network(
         widths,
         draw(per_layer(st.sampled_from(list(ACTIVATIONS)), depth)),
         loss,
         LOSS_PARAMETERS.get(loss, 0.0),
         dropout=draw(per_layer(st.sampled_from([0.0, 0.2, 0.6]), depth)),
         input_dropout=draw(st.sampled_from([0.0, 0.3])),
+        batch_norm=draw(st.sampled_from([None, "before", "after"])) if depth else None,
+        residual=draw(st.booleans()),
+        label_smoothing=draw(st.sampled_from([0.0, 0.2])),
     )
+    if network.batch_norm == "after":
+        network.residual = False
+    return network
 
 
 optimizers = st.one_of(
@@ -181,6 +224,9 @@ def trainings(draw):
         csr=draw(st.booleans()),
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
+        max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
+        max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
+        average_decay=draw(st.sampled_from([0.0, 0.9])),
         seed=draw(st.integers(0, 2**16)),
     )
 
@@ -191,11 +237,17 @@ def assert_equal(training, dtype, tolerance):
         expected = list(training.oracle())
     # a problem for which the steps are too long proves nothing
     assume(
-        all(abs(loss) < 1e3 and np.abs(params).max() < 1e2 for params, loss in expected)
+        all(
+            abs(loss) < 1e3 and np.abs(params).max() < 1e2
+            for params, loss, *_ in expected
+        )
     )
     for got, wanted in zip(training.kernels(dtype), expected, strict=True):
         assert got[0].dtype == dtype
         for result, oracle in zip(got, wanted, strict=True):
+            if oracle is None:
+                assert result is None
+                continue
             np.testing.assert_allclose(result, oracle, rtol=tolerance, atol=tolerance)
 
 
