@@ -15,6 +15,8 @@ from skreg._schedules import SCHEDULES
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
+# Infinity is no bound.
+BOUND = Interval(Real, 0, None, closed="right")
 RATE = Interval(Real, 0, 1, closed="left")
 COUNT = Interval(Integral, 1, None, closed="left")
 
@@ -30,8 +32,8 @@ CONSTRAINTS = {
     "input_dropout": [RATE],
     "batch_norm": ["boolean", StrOptions({"before", "after"})],
     "residual": ["boolean"],
-    "max_norm": [POSITIVE, "array-like", None],
-    "max_grad_norm": [POSITIVE, None],
+    "max_norm": [BOUND, "array-like", None],
+    "max_grad_norm": [BOUND, None],
     "weight_averaging": [StrOptions(set(averaging.NAMES)), BaseEstimator, None],
     "adversarial": [BaseEstimator, None],
     "batch_size": [StrOptions({"auto"}), COUNT],

@@ -5,13 +5,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import (
-    Interval,
-    StrOptions,
-    validate_parameter_constraints,
-)
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
 
-__all__ = ["AdversarialTraining"]
+from skreg._config import check_object
+
+__all__ = ["AdversarialTraining", "adversarial_examples"]
 
 
 class AdversarialTraining(BaseEstimator):
@@ -99,6 +98,104 @@ class AdversarialTraining(BaseEstimator):
         self.bounds = bounds
 
 
+def adversarial_examples(
+    estimator,
+    X,
+    y,
+    *,
+    epsilon=0.1,
+    norm="inf",
+    n_steps=1,
+    step_size=None,
+    random_start=False,
+    bounds=None,
+    random_state=None,
+):
+    """Rows within a ball around those of X on which the loss is high.
+
+    The attack that `AdversarialTraining` trains against, on a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : RegularizedMLPClassifier or RegularizedMLPRegressor
+        Fitted. Of a Pipeline, the last step, with X as the step before it gives it.
+    X : array-like of shape (n_samples, n_features)
+        The rows; not sparse.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        Their true classes or values.
+    epsilon : float, default=0.1
+        Radius of the ball, >= 0.
+    norm, n_steps, step_size, random_start, bounds
+        As in `AdversarialTraining`.
+    random_state : int, RandomState instance or None, default=None
+        Of the random start.
+
+    Returns
+    -------
+    X_adversarial : ndarray of shape (n_samples, n_features)
+        In the estimator's dtype.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skreg import RegularizedMLPClassifier
+    >>> from skreg.adversarial import adversarial_examples
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = scale(X)
+    >>> model = RegularizedMLPClassifier((), solver="lbfgs").fit(X, y)
+    >>> X_adversarial = adversarial_examples(model, X, y, epsilon=0.5)
+    >>> bool(model.score(X_adversarial, y) < model.score(X, y))
+    True
+    """
+    settings = AdversarialTraining(
+        epsilon,
+        norm=norm,
+        n_steps=n_steps,
+        step_size=step_size,
+        random_start=random_start,
+        clean_weight=0,
+        bounds=bounds,
+    )
+    attack = checked(settings)
+    if not hasattr(estimator, "input_gradient"):
+        raise TypeError(
+            "estimator must be a fitted RegularizedMLPClassifier or "
+            f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
+            "pass the last step and X as it is transformed by the others."
+        )
+    X = np.array(X, dtype=estimator.coefs_[0].dtype)
+    if attack is None:
+        return X
+    shift = np.zeros_like(X)
+    if attack.random_start:
+        uniform = check_random_state(random_state).uniform
+        shift[:] = project(uniform(-epsilon, epsilon, X.shape), attack)
+    for _ in range(attack.n_steps):
+        perturbed = np.clip(X + shift, attack.lower, attack.upper)
+        g = estimator.input_gradient(perturbed, y)
+        if attack.l2:
+            lengths = np.linalg.norm(g, axis=1, keepdims=True)
+            g /= np.where(lengths > 0, lengths, 1)
+        else:
+            np.sign(g, out=g)
+        shift = project(shift + attack.step_size * g, attack)
+    return np.clip(X + shift, attack.lower, attack.upper).astype(X.dtype)
+
+
+def project(shift, attack):
+    """The nearest point of the ball, row by row."""
+    if not attack.l2:
+        return np.clip(shift, -attack.epsilon, attack.epsilon)
+    lengths = np.linalg.norm(shift, axis=1, keepdims=True)
+    return shift * np.minimum(1, attack.epsilon / np.where(lengths > 0, lengths, 1))
+
+
 @dataclass
 class Attack:
     """The same as the kernels read it."""
@@ -128,11 +225,7 @@ def checked(adversarial):
             "adversarial must be None or a skreg.adversarial.AdversarialTraining; got "
             f"{adversarial!r}."
         )
-    validate_parameter_constraints(
-        adversarial._parameter_constraints,
-        adversarial.get_params(deep=False),
-        type(adversarial).__name__,
-    )
+    check_object("adversarial", adversarial)
     lower, upper = checked_bounds(adversarial.bounds)
     if adversarial.epsilon == 0 or adversarial.clean_weight == 1:
         return None
@@ -179,7 +272,7 @@ def checked_bounds(bounds):
         or not ends[0] < ends[1]
     ):
         raise ValueError(
-            "bounds must be None or (low, high) with low < high, either of which may "
-            f"be None; got {bounds!r}."
+            "bounds of adversarial examples must be None or (low, high) with low < "
+            f"high, either of which may be None; got {bounds!r}."
         )
     return float(ends[0]), float(ends[1])

@@ -7,7 +7,9 @@ middle, where the loss is flat, and often predicts better than any of them.
 from numbers import Real
 
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+from sklearn.utils._param_validation import Interval
+
+from skreg._config import check_object
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging"]
 
@@ -128,10 +130,6 @@ def checked(weight_averaging):
             "weight_averaging must be None, 'ema', 'swa' or an object of "
             f"skreg.averaging; got {weight_averaging!r}."
         )
-    validate_parameter_constraints(
-        weight_averaging._parameter_constraints,
-        weight_averaging.get_params(deep=False),
-        type(weight_averaging).__name__,
-    )
+    check_object("weight_averaging", weight_averaging)
     is_ema = isinstance(weight_averaging, ExponentialMovingAverage)
     return None if is_ema and weight_averaging.decay == 0 else weight_averaging

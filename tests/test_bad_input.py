@@ -17,6 +17,8 @@ from numpy.testing import assert_array_equal
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg.adversarial import AdversarialTraining
+from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging
 
 pytestmark = few_epochs
 
@@ -45,6 +47,25 @@ BAD_PARAMETERS = [
     ("dropout", [0.5, 0.5], ["one per hidden layer, here 1", "with 2"]),
     ("dropout", [1.5], ["number in [0, 1)", "1.5"]),
     ("input_dropout", -0.1, ["[0.0, 1.0)", "-0.1"]),
+    ("batch_norm", "middle", ["middle", "'after'"]),
+    ("residual", "yes", ["yes"]),
+    ("residual", True, ["equal widths", "(100,)"]),
+    ("max_norm", 0.0, ["(0.0, inf]", "0.0"]),
+    ("max_norm", [1.0], ["one per weight matrix, here 2", "with 1"]),
+    ("max_norm", [1.0, -1.0], ["number > 0", "-1.0"]),
+    ("max_grad_norm", 0.0, ["(0.0, inf]", "0.0"]),
+    ("weight_averaging", "polyak", ["polyak", "'ema'"]),
+    ("weight_averaging", AdversarialTraining(), ["skreg.averaging"]),
+    ("weight_averaging", ExponentialMovingAverage(1.0), ["[0.0, 1.0)", "1.0"]),
+    ("weight_averaging", StochasticWeightAveraging(-0.5), ["[0.0, 1.0)", "-0.5"]),
+    ("adversarial", ExponentialMovingAverage(), ["AdversarialTraining"]),
+    ("adversarial", AdversarialTraining(-1.0), ["epsilon", "-1.0"]),
+    ("adversarial", AdversarialTraining(norm="l1"), ["'inf'", "l1"]),
+    ("adversarial", AdversarialTraining(n_steps=0), ["n_steps", "0"]),
+    ("adversarial", AdversarialTraining(step_size=0.0), ["step_size", "0.0"]),
+    ("adversarial", AdversarialTraining(clean_weight=2), ["clean_weight", "2"]),
+    ("adversarial", AdversarialTraining(bounds=(1, 0)), ["bounds", "low < high"]),
+    ("adversarial", AdversarialTraining(bounds=(0,)), ["bounds", "(0,)"]),
     ("batch_size", 0, ["[1, inf)", "0"]),
     ("batch_size", 2.5, ["2.5"]),
     ("learning_rate", "exponential", ["exponential", "'one_cycle'"]),
@@ -67,6 +88,9 @@ BAD_PARAMETERS = [
     ("n_iter_no_change", 0, ["[1, inf)", "0"]),
     ("max_fun", 0, ["[1, inf)", "0"]),
     ("dtype", "float16", ["float16", "'float32'"]),
+]
+BAD_CLASSIFIER_PARAMETERS = [
+    ("label_smoothing", 1.0, ["[0.0, 1.0)", "1.0"]),
 ]
 BAD_REGRESSOR_PARAMETERS = [
     ("loss", "mse", ["mse", "'squared_error'"]),
@@ -98,9 +122,16 @@ def test_parameters_of_the_regressor(name, value, parts):
     assert_refused(lambda: model.fit(*diabetes()), ValueError, name, *parts)
 
 
+@pytest.mark.parametrize(("name", "value", "parts"), BAD_CLASSIFIER_PARAMETERS)
+def test_parameters_of_the_classifier(name, value, parts):
+    model = RegularizedMLPClassifier(**{name: value})
+    assert_refused(lambda: model.fit(*iris()), ValueError, name, *parts)
+
+
 @both_estimators
 def test_every_parameter_has_a_bad_value_in_the_tables(Estimator):
-    tested = {name for name, *_ in BAD_PARAMETERS + BAD_REGRESSOR_PARAMETERS}
+    tables = BAD_PARAMETERS + BAD_CLASSIFIER_PARAMETERS + BAD_REGRESSOR_PARAMETERS
+    tested = {name for name, *_ in tables}
     takes_anything = {"verbose"}
     own_tests = {"class_weight"}
     assert set(Estimator().get_params()) <= tested | takes_anything | own_tests

@@ -14,7 +14,12 @@ MODULES = sorted(
     + [module.name for module in pkgutil.walk_packages(skreg.__path__, "skreg.")]
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PUBLIC = [name for name in skreg.__all__ if not name.startswith("_")]
+PUBLIC = [
+    (module, name)
+    for module in MODULES
+    if "._" not in module
+    for name in getattr(importlib.import_module(module), "__all__", [])
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -23,8 +28,8 @@ def test_examples_run(name):
     assert doctest.testmod(module, optionflags=FLAGS).failed == 0
 
 
-@pytest.mark.parametrize("name", PUBLIC)
-def test_public_name_has_an_example(name):
-    docstring = inspect.getdoc(getattr(skreg, name)) or ""
+@pytest.mark.parametrize(("module", "name"), PUBLIC)
+def test_public_name_has_an_example(module, name):
+    docstring = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
     assert "Examples\n--------" in docstring
     assert ">>>" in docstring

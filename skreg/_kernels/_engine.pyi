@@ -14,6 +14,21 @@ _Key: TypeAlias = tuple[int, int]
 
 def max_threads() -> int: ...
 
+class _Statistics(Protocol):
+    values: _Floats
+    decay: float
+    gathered: float
+
+class _Attack(Protocol):
+    n_steps: int
+    l2: bool
+    random_start: bool
+    epsilon: float
+    step_size: float
+    clean_weight: float
+    lower: float
+    upper: float
+
 class _Optimizer(Protocol):
     adam: bool
     beta_1: float
@@ -23,6 +38,8 @@ class _Optimizer(Protocol):
     nesterov: bool
     first: _Floats
     second: _Floats | None
+    average: _Floats | None
+    average_decay: float
     step: int
 
 class Data:
@@ -43,6 +60,7 @@ class Engine:
     dtype: np.dtype[Any]
     threads: int
     capacity: int
+    max_grad_norm: float
     n_parameters: int
     def __init__(
         self,
@@ -54,12 +72,22 @@ class Engine:
         *,
         dropout: Sequence[float] | None = None,
         input_dropout: float = 0.0,
+        batch_norm: int = 0,
+        norm_epsilon: float = 1e-5,
+        residual: bool = False,
+        label_smoothing: float = 0.0,
+        max_grad_norm: float = ...,
+        attack: _Attack | None = None,
         capacity: int = 256,
         training: bool = True,
         threads: int = 1,
     ) -> None: ...
     def segments(
-        self, l1: Sequence[float], l2: Sequence[float], weight_decay: float
+        self,
+        l1: Sequence[float],
+        l2: Sequence[float],
+        weight_decay: float = 0.0,
+        max_norm: Sequence[float] | None = None,
     ) -> NDArray[np.void]: ...
     def run_epoch(
         self,
@@ -73,6 +101,7 @@ class Engine:
         order: NDArray[np.intp] | None,
         learning_rates: NDArray[np.float64],
         batch_size: int,
+        statistics: _Statistics | None = None,
         threads: int = 1,
     ) -> float: ...
     def loss_and_gradient(
@@ -85,6 +114,17 @@ class Engine:
         step: int = 0,
         threads: int = 1,
     ) -> float: ...
+    def gather_statistics(
+        self,
+        params: _Floats,
+        data: Data,
+        statistics: _Statistics,
+        *,
+        threads: int = 1,
+    ) -> None: ...
+    def input_gradient(
+        self, params: _Floats, data: Data, out: _Floats, *, threads: int = 1
+    ) -> _Floats: ...
     def predict(
         self,
         params: _Floats,
