@@ -65,11 +65,31 @@ cdef inline void normalise_strip(
 
     values: (rows, n_out) by stride; shares: (rows,); gamma, beta: (n_out,).
     """
+    # a whole strip is compiled by itself: loops of known length have no overhead
+    if columns == STRIP:
+        normalise_columns(
+            norm, statistics, epsilon, shares, rows, first, STRIP, stride, values,
+            gamma, beta)
+    else:
+        normalise_columns(
+            norm, statistics, epsilon, shares, rows, first, columns, stride, values,
+            gamma, beta)
+
+
+cdef inline void normalise_columns(
+    Norm* norm, Statistics statistics, double epsilon, const real* shares,
+    Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
+    real* values, const real* gamma, const real* beta,
+) noexcept nogil:
+    # local, so that the compiler knows that they are nothing else's memory
     cdef real mean[STRIP]
     cdef real variance[STRIP]
+    cdef real spread[STRIP]
+    cdef real scale[STRIP]
+    cdef real shift[STRIP]
     cdef real* running_mean = <real*> norm.mean + first
     cdef real* running_variance = <real*> norm.variance + first
-    cdef real* spread = <real*> norm.inverse_spread + first
+    cdef real* kept_spread = <real*> norm.inverse_spread + first
     cdef real* normalised = <real*> norm.normalised + first
     cdef real* v = values + first
     cdef real* n
@@ -78,8 +98,9 @@ cdef inline void normalise_strip(
     # the variance of a sample is too small by (rows - 1) / rows
     cdef real correction = <real> (rows / <double> max(<Py_ssize_t> 1, rows - 1))
     cdef Py_ssize_t i, j
-    gamma += first
-    beta += first
+    for j in range(columns):
+        scale[j] = gamma[first + j]
+        shift[j] = beta[first + j]
     if statistics.running:
         for j in range(columns):
             mean[j] = running_mean[j]
@@ -104,12 +125,13 @@ cdef inline void normalise_strip(
                     correction * variance[j] - running_variance[j])
     for j in range(columns):
         spread[j] = 1 / root(variance[j] + <real> epsilon)
+        kept_spread[j] = spread[j]
     for i in range(rows):
         n = normalised + i * stride
         for j in range(columns):
             d = spread[j] * (v[i * stride + j] - mean[j])
             n[j] = d
-            v[i * stride + j] = gamma[j] * d + beta[j]
+            v[i * stride + j] = scale[j] * d + shift[j]
 
 
 cdef inline void strip_gradient(
@@ -121,29 +143,49 @@ cdef inline void strip_gradient(
 
     delta: (rows, n_out) by stride; gamma: (n_out,); dgamma, dbeta: (columns,).
     """
+    if columns == STRIP:
+        columns_gradient(
+            norm, statistics, shares, rows, first, STRIP, stride, delta, gamma, dgamma,
+            dbeta)
+    else:
+        columns_gradient(
+            norm, statistics, shares, rows, first, columns, stride, delta, gamma,
+            dgamma, dbeta)
+
+
+cdef inline void columns_gradient(
+    Norm* norm, Statistics statistics, const real* shares,
+    Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
+    real* delta, const real* gamma, real* dgamma, real* dbeta,
+) noexcept nogil:
     cdef const real* spread = <const real*> norm.inverse_spread + first
     cdef const real* normalised = <const real*> norm.normalised + first
     cdef const real* n
     cdef real factor[STRIP]
+    cdef real by_scale[STRIP]
+    cdef real by_shift[STRIP]
     cdef real* d
     cdef real share
     cdef Py_ssize_t i, j
     gamma += first
     delta += first
     for j in range(columns):
-        dgamma[j] = 0
-        dbeta[j] = 0
+        by_scale[j] = 0
+        by_shift[j] = 0
         factor[j] = gamma[j] * spread[j]
     for i in range(rows):
         d = delta + i * stride
         n = normalised + i * stride
         for j in range(columns):
-            dbeta[j] += d[j]
-            dgamma[j] += d[j] * n[j]
+            by_shift[j] += d[j]
+            by_scale[j] += d[j] * n[j]
     for i in range(rows):
         d = delta + i * stride
         n = normalised + i * stride
         # constants have no gradient
         share = 0 if statistics.running else shares[i]
         for j in range(columns):
-            d[j] = factor[j] * (d[j] - share * (dbeta[j] + n[j] * dgamma[j]))
+            d[j] = factor[j] * (d[j] - share * (by_shift[j] + n[j] * by_scale[j]))
+    for j in range(columns):
+        dgamma[j] = by_scale[j]
+        dbeta[j] = by_shift[j]

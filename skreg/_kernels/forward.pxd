@@ -217,24 +217,29 @@ cdef inline void norm_forward(
     cdef Py_ssize_t rows = batch.selection.rows
     cdef Mask mask = mask_of(batch, l)
     cdef Share share = share_of(batch.team, parts(layer.n_out, STRIP))
-    cdef Py_ssize_t strip
-    cdef Block block
+    cdef Py_ssize_t strip, first
+    # all strips of this thread: whole rows, if it is alone
+    cdef Block block = Block(
+        0, rows, share.first * STRIP,
+        min(share.last * STRIP, layer.n_out) - share.first * STRIP)
+    if block.columns <= 0:
+        return
     for strip in range(share.first, share.last):
-        block = Block(
-            0, rows, strip * STRIP,
-            min(<Py_ssize_t> STRIP, layer.n_out - strip * STRIP))
+        first = strip * STRIP
         normalise_strip(
             &work.norms[l], batch.statistics, batch.net.norm_epsilon,
-            <const real*> work.shares, rows, block.column, block.columns, stride, out,
+            <const real*> work.shares, rows, first,
+            min(<Py_ssize_t> STRIP, layer.n_out - first), stride, out,
             params + scale_of(layer), params + shift_of(layer))
-        if layer.norm == BEFORE:
-            activate(
-                layer.activation, block, out + block.column, slopes + block.column,
-                stride, mask_from(mask, 0, block.column))
-        elif mask.keep != NULL:
-            mask_block(block, mask_from(mask, 0, block.column), out, stride)
-        if layer.residual:
-            add_block(block, x, out, stride)
+    mask = mask_from(mask, 0, block.column)
+    if layer.norm == BEFORE:
+        activate(
+            layer.activation, block, out + block.column, slopes + block.column, stride,
+            mask)
+    elif mask.keep != NULL:
+        mask_block(block, mask, out, stride)
+    if layer.residual:
+        add_block(block, x, out, stride)
 
 
 cdef inline void mask_block(
