@@ -83,6 +83,17 @@ def test_a_row_alone_is_predicted_as_in_a_batch(Estimator, position, dtype):
     )
 
 
+@both_estimators
+@positions
+def test_single_precision_is_near_double(Estimator, position):
+    given = {"activation": "tanh", "max_iter": 10}
+    single = fitted(Estimator, position, dtype="float32", **given)
+    double = fitted(Estimator, position, **given)
+    assert_allclose(all_weights(single), all_weights(double), rtol=1e-3, atol=1e-3)
+    for one, other in zip(moments(single), moments(double), strict=True):
+        assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
 def test_folded_weights_are_the_weights_without_norms():
     model = fitted(RegularizedMLPClassifier, False)
     assert_array_equal(model.folded_coefs_[0], model.coefs_[0])

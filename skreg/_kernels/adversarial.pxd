@@ -1,4 +1,6 @@
-"""Adversarial examples of a batch: FGSM (Goodfellow et al. 2015), PGD (Madry et al. 2018).
+"""Adversarial examples of a batch.
+
+FGSM (Goodfellow et al. 2015) and PGD (Madry et al. 2018).
 
 The perturbation d_i of a row seeks the largest loss in a ball of radius epsilon:
 
@@ -12,6 +14,7 @@ so the gradient by d is f dloss/d(f x), and what dropout took away stays away.
 """
 
 from libc.math cimport INFINITY, sqrt
+from libc.stdint cimport uint8_t, uint32_t
 
 from skreg._kernels.backward cimport deltas
 from skreg._kernels.dropout cimport draw_of
@@ -21,8 +24,6 @@ from skreg._kernels.philox cimport GROUP_WORDS, STREAM_ATTACK, group_words
 from skreg._kernels.team cimport Block, Blocks, Share, block_of, share_of, wait_for_team
 from skreg._kernels.types cimport Layer, real
 from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
-
-from libc.stdint cimport uint32_t, uint8_t
 
 cdef struct Attack:
     Py_ssize_t n_steps     # 0: no adversarial training

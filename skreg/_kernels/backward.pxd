@@ -2,7 +2,8 @@
 
     D_L = s_i / rows * dloss/dz_L            (rows, n_out of the last layer)
     dW_l = x_l^T D_l,  db_l = column sums of D_l
-    G_{l-1} = D_l W_l^T [+ G_l under a residual connection],  D_{l-1} = G_{l-1} slope_{l-1}
+    G_{l-1} = D_l W_l^T [+ G_l under a residual connection]
+    D_{l-1} = G_{l-1} slope_{l-1}
 
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
 see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is

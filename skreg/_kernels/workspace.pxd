@@ -42,8 +42,9 @@ cdef struct Workspace:
     double* losses         # (capacity,)
     void* shares           # (capacity,): of the rows in a batch's weight; for norms
     Norm* norms            # per hidden layer; NULL: no batch normalization
-    void** carried         # per hidden layer: dloss/doutput where the slopes will not
-                           # do: under a residual connection, or a norm after act
+    # per hidden layer: dloss/doutput, where the slopes will not do: under a residual
+    # connection, or a norm after act
+    void** carried
     void* squares          # of the weights by column, see max_norm.pxd
     void* gradient         # (n_parameters,), where it must be whole before the step
     double* gradient_squares   # of its blocks
