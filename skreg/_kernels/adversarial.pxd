@@ -39,7 +39,7 @@ cdef struct Attack:
 cdef inline void start_attack(
     Attack* attack, Batch* batch, const real* inputs, Py_ssize_t stride
 ) noexcept nogil:
-    """d = 0, or random; and the perturbed inputs that go with it. This thread's rows."""
+    """d = 0, or random, and the inputs that go with it. This thread's rows."""
     cdef Workspace* work = batch.work
     cdef Py_ssize_t p = batch.data.n_features
     cdef Share rows = share_of(batch.team, batch.selection.rows)
