@@ -3,7 +3,16 @@
 from dataclasses import dataclass, field
 
 from skreg.adversarial import AdversarialTraining
-from skreg.augmentation import GaussianNoise, ImageScale, ImageShift, Mixup
+from skreg.augmentation import (
+    CutMix,
+    FeatureMasking,
+    FeatureScaling,
+    GaussianNoise,
+    ImageFlip,
+    ImageScale,
+    ImageShift,
+    Mixup,
+)
 
 NONE = "none"
 
@@ -33,47 +42,62 @@ class Regularizer:
 # Any number of columns.
 REGULARIZERS = {
     NONE: Regularizer({}),
-    "l2": Regularizer({"l2": 1e-4}, {"l2": [1e-3, 1e-2, 1e-1]}),
-    "l1": Regularizer({"l1": 1e-5}, {"l1": [3e-4, 1e-3, 3e-3]}),
+    "l2": Regularizer({"l2": 1e-4}, {"l2": [1e-3, 1e-2, 1e-1, 1.0]}),
+    "l1": Regularizer({"l1": 1e-5}, {"l1": [3e-4, 1e-3, 3e-3, 1e-2]}),
     "weight_decay": Regularizer(
-        {"weight_decay": 0.01}, {"weight_decay": [0.1, 0.3, 1.0]}
+        {"weight_decay": 0.01}, {"weight_decay": [0.3, 1.0, 3.0, 10.0]}
     ),
-    "max_norm": Regularizer({"max_norm": 2.0}, {"max_norm": [0.5, 1.0, 2.0]}, aim=1.05),
-    "dropout": Regularizer({"dropout": 0.5}, {"dropout": [0.2, 0.5, 0.7]}),
+    "max_norm": Regularizer(
+        {"max_norm": 2.0}, {"max_norm": [0.25, 0.5, 1.0, 2.0]}, aim=1.05
+    ),
+    "dropout": Regularizer({"dropout": 0.5}, {"dropout": [0.2, 0.4, 0.6, 0.8]}),
     "input_dropout": Regularizer(
-        {"input_dropout": 0.2}, {"input_dropout": [0.1, 0.2, 0.4]}
+        {"input_dropout": 0.2}, {"input_dropout": [0.1, 0.2, 0.4, 0.6]}
     ),
     "batch_norm": Regularizer({"batch_norm": True}, aim=1.15),
     "label_smoothing": Regularizer(
         {"label_smoothing": 0.1},
-        {"label_smoothing": [0.05, 0.1, 0.2]},
+        {"label_smoothing": [0.05, 0.1, 0.2, 0.4]},
         classifier_only=True,
     ),
     "averaging, ema": Regularizer({"weight_averaging": "ema"}, aim=1.05),
     "averaging, swa": Regularizer({"weight_averaging": "swa"}, aim=1.05),
-    "mixup": Regularizer(
-        {"augmentation": Mixup(alpha=0.2)},
-        {"augmentation__alpha": [0.1, 0.4, 1.0]},
-        aim=1.15,
-    ),
     "noise": Regularizer(
         {"augmentation": GaussianNoise(scale=0.1)},
-        {"augmentation__scale": [0.1, 0.3, 0.6]},
+        {"augmentation__scale": [0.1, 0.3, 0.6, 1.0]},
+        aim=1.15,
+    ),
+    "feature scaling": Regularizer(
+        {"augmentation": FeatureScaling(scale=0.1)},
+        {"augmentation__scale": [0.1, 0.3, 0.6, 1.0]},
+        aim=1.15,
+    ),
+    "feature masking": Regularizer(
+        {"augmentation": FeatureMasking(rate=0.1)},
+        {"augmentation__rate": [0.1, 0.2, 0.4, 0.6]},
+        aim=1.15,
+    ),
+    "mixup": Regularizer(
+        {"augmentation": Mixup(alpha=0.2)},
+        {"augmentation__alpha": [0.1, 0.4, 1.0, 2.0]},
+        aim=1.15,
+    ),
+    "cutmix": Regularizer(
+        {"augmentation": CutMix(alpha=1.0)},
+        {"augmentation__alpha": [0.1, 0.4, 1.0, 2.0]},
         aim=1.15,
     ),
     "FGSM": Regularizer(
         {"adversarial": AdversarialTraining(epsilon=0.1)},
-        {"adversarial__epsilon": [0.03, 0.1, 0.3]},
+        {"adversarial__epsilon": [0.03, 0.1, 0.3, 0.6]},
         aim=2.10,
     ),
 }
 
-# Rows that are images of 28 x 28 pixels.
+# Rows that are images.
+IMAGE = (28, 28)
 IMAGE_REGULARIZERS = {
-    "image shift": Regularizer(
-        {"augmentation": ImageShift(shape=(28, 28), max_shift=2)}, aim=1.15
-    ),
-    "image scale": Regularizer(
-        {"augmentation": ImageScale(shape=(28, 28), max_scale=0.1)}, aim=1.15
-    ),
+    "image flip": Regularizer({"augmentation": ImageFlip(IMAGE)}, aim=1.15),
+    "image shift": Regularizer({"augmentation": ImageShift(IMAGE)}, aim=1.15),
+    "image scale": Regularizer({"augmentation": ImageScale(IMAGE)}, aim=1.15),
 }

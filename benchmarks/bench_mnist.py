@@ -28,7 +28,7 @@ from dataclasses import dataclass
 
 import matplotlib.pyplot as plt
 import numpy as np
-from _mnist import Mnist, load_mnist
+from _mnist import SIDE, Mnist, load_mnist
 from _report import (
     QUICK,
     RESULTS,
@@ -59,7 +59,6 @@ BASE = RegularizedMLPClassifier(
     n_iter_no_change=np.inf,
 )
 VALIDATION_ROWS = 10_000  # the last ones
-IMAGE = (28, 28)
 
 
 @dataclass(frozen=True)
@@ -89,15 +88,15 @@ MAX_NORM = {"max_norm": 2.0}
 # a pixel is between 0 and 1
 FGSM = {"adversarial": AdversarialTraining(epsilon=0.1, bounds=(0.0, 1.0))}
 AVERAGING = {"weight_averaging": ExponentialMovingAverage(decay=0.999)}
-SHIFT = ImageShift(shape=IMAGE, max_shift=2)
-SCALE = ImageScale(shape=IMAGE, max_scale=0.1)
+SHIFT = ImageShift((SIDE, SIDE), pixels=2)
+SCALE = ImageScale((SIDE, SIDE), scale=0.1)
 
 ROWS = {
     "none": Row({}, 60, published=1.60),
     "l2": Row({"l2": 3e-5}, 60),
     "l1": Row({"l1": 3e-6}, 60),
     "dropout": Row(DROPOUT, 150, published=1.25),
-    "dropout, max_norm": Row(DROPOUT | MAX_NORM, 150, published=1.06),
+    "dropout + max_norm": Row(DROPOUT | MAX_NORM, 150, published=1.06),
     "batch_norm": Row({"batch_norm": True}, 60),
     "mixup": Row({"augmentation": Mixup(alpha=0.2)}, 100),
     "FGSM": Row(FGSM, 60),
