@@ -268,9 +268,9 @@ def report(rows, folder, options):
         )
         + "The published errors are those of table 2 in Srivastava et al. (2014), for "
         "the same layers with dropout, and for a smaller network without (Simard et "
-        "al. 2003). The rows with image shift or scale know where a pixel is, the "
-        "others would do the same on permuted pixels. LeNet-5, a convolutional network, "
-        "had 0.95 % without and 0.8 % with distorted images (LeCun et al. 1998). "
+        "al. 2003). The rows with image shift or scale know where a pixel is; the "
+        "others would be the same on permuted pixels. LeNet-5, which convolves, had "
+        "0.95 % without and 0.8 % with distorted images (LeCun et al. 1998). "
         f"{machine()}",
     )
     if folder:

@@ -3,8 +3,8 @@
 Eight public tables (``_tabular.py``), of which 500 rows are trained on and up to 5000
 of the others are tested on. A network of two hidden layers of 100 units is trained for
 100 epochs, long enough to overfit, without a regularizer and with each. A regularizer
-that has a strength gets one of four, chosen by a three-fold cross-validation within
-the training rows (log loss, or R² of a regression); the four are the same for all
+that has a strength gets one of three, chosen by a three-fold cross-validation within
+the training rows (log loss, or R² of a regression); the three are the same for all
 tables (``_regularizers.py``). scikit-learn's LogisticRegression and Ridge, chosen alike
 among five strengths, tell where a network is of no use. A gain is a score less that of
 the network without a regularizer on the same rows.
