@@ -26,7 +26,9 @@ class Contender:
     library: str
     threads: int = 1
     dtype: str = "float32"
-    settings: dict = field(default_factory=dict, hash=False)  # skreg's own
+    # skreg's own; config objects among them are only ever equal to themselves, and
+    # the process has copies, so that the note tells contenders apart
+    settings: dict = field(default_factory=dict, compare=False)
     note: str = ""  # what the settings are, in words
 
     @property

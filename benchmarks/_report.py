@@ -48,10 +48,11 @@ def installed(package):
         return None
 
 
-def arguments(question, repeats):
+def arguments(question, repeats=None):
     """The command line that all scripts have; its text is the first line of theirs."""
     parser = argparse.ArgumentParser(description=question.partition("\n")[0])
-    parser.add_argument("--repeats", type=int, default=repeats)
+    if repeats is not None:
+        parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument(
         "--quick", action="store_true", help="small data, one repetition: a trial"
     )
@@ -64,13 +65,33 @@ def arguments(question, repeats):
     return parser
 
 
+def choose(parser, names):
+    """Let the command line choose some of the rows."""
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        default=[],
+        choices=names,
+        metavar="NAME",
+        help=f"only these rows: {', '.join(repr(name) for name in names)}",
+    )
+
+
 def output_folder(options):
     """Where results go, or None: they are only shown."""
-    part = options.quick or getattr(options, "rows", "")
+    part = options.quick or getattr(options, "rows", "") or getattr(options, "only", [])
     folder = options.output or (None if part else RESULTS)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def read_csv(path):
+    """The rows of a CSV as dicts of texts; none where there is no file."""
+    if not path.exists():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def write_csv(folder, name, rows):
