@@ -19,6 +19,7 @@ from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg import _threads
+from skreg._adaptive import Tuner
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._losses import loss_name
 from skreg._network import Network
@@ -31,6 +32,7 @@ from skreg._training import (
     Problem,
     Progress,
     StochasticTraining,
+    ValidationLoss,
 )
 from skreg._validation import (
     KEPT_DTYPES,
@@ -55,6 +57,7 @@ class TrainingState:
     loss_progress: Progress | None = None
     # Where training goes on from, if predictions are made from an average.
     iterate: tuple | None = None
+    tuner: Tuner | None = None
 
 
 @dataclass
@@ -156,12 +159,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             goes_on = self.warm_start and hasattr(self, "_state")
             training = self._prepare(X, y, sample_weight, settings, goes_on)
             rows = used_rows(training.weights)
-            validation_score = None
+            validation = ()
             if X_val is not None:
-                validation_score = self._score_on_given(X_val, y_val, sample_weight_val)
+                validation = self._validation_given(X_val, y_val, sample_weight_val)
             elif self.early_stopping:
-                rows, validation_score = self._split(training, rows)
-            problem = self._problem(training, rows, settings, validation_score)
+                rows, *validation = self._split(training, rows)
+            problem = self._problem(training, rows, settings, *validation)
 
         state = self._state
         state.schedule = self._new_schedule()
@@ -184,7 +187,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 classes=classes,
             )
             rows = used_rows(training.weights)
-            problem = self._problem(training, rows, settings, None)
+            problem = self._problem(training, rows, settings)
 
         state = self._state
         schedule = self._new_schedule()
@@ -212,6 +215,10 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         network.changed()
         if self.solver in STOCHASTIC_SOLVERS:
             state.optimizer = self._optimizer(state.optimizer)
+        before, state.tuner = state.tuner, None
+        if settings.tuned:
+            state.tuner = Tuner.of(settings.tuned, len(settings.l2), before)
+        problem.tuner = state.tuner
         history = state.history
         history.n_iter = 0
         history.validation_scores = None
@@ -245,8 +252,10 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             self._publish(problem)
 
     def _publish(self, problem):
-        """Set the fitted attributes that scikit-learn's MLP has."""
+        """Set the fitted attributes that are not properties."""
         history = self._state.history
+        self.l1_ = list(map(float, problem.settings.l1))
+        self.l2_ = list(map(float, problem.settings.l2))
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
         self.learning_rates_ = (
@@ -527,16 +536,16 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             **settings,
         )
 
-    def _problem(self, training, rows, settings, validation_score):
+    def _problem(self, training, rows, settings, *validation):
         network = self._network
         weights = kernel_weights(training.weights, rows, network.dtype)
         data = network.data(training.X, training.targets, weights, rows)
-        return Problem(network, data, settings, validation_score)
+        return Problem(network, data, settings, *validation)
 
     # -------------------------------------------------------------------- validation
 
     def _split(self, training, rows):
-        """Split off rows to validate on; return (rows to train on, score)."""
+        """Split off rows to validate on; return (rows to train on, score, loss)."""
         rows, held_out = split_rows(
             rows,
             training.X.shape[0],
@@ -544,29 +553,29 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             random_state=np.random.RandomState(self._state.key),
             labels=self._stratify_by(training.y),
         )
+        loss = self._validation_loss(training, held_out)
         if self.scoring == "loss":
-            return rows, self._loss_score(training, held_out)
+            return rows, loss.score, loss
         weights = None if training.weights is None else training.weights[held_out]
         score = self._scorer_score(training.X[held_out], training.y[held_out], weights)
-        return rows, score
+        return rows, score, loss
 
-    def _score_on_given(self, X, y, sample_weight):
-        """The score on the data that the user gave for validation."""
+    def _validation_given(self, X, y, sample_weight):
+        """(Score, loss) on the data that the user gave for validation."""
         X, y = self._read(X, y, reset=False)
         weights = check_weights(sample_weight, X, "sample_weight_val")
         targets, _ = self._encode_targets(y, weights, False, None)
+        given = TrainingData(X, y, self._kernel_targets(targets), weights)
+        loss = self._validation_loss(given, used_rows(weights))
         if self.scoring == "loss":
-            given = TrainingData(X, y, self._kernel_targets(targets), weights)
-            return self._loss_score(given, used_rows(weights))
-        return self._scorer_score(X, y, weights)
+            return loss.score, loss
+        return self._scorer_score(X, y, weights), loss
 
-    def _loss_score(self, validation, rows):
-        """Return a function: minus the loss, without penalties, of the weights now."""
+    def _validation_loss(self, validation, rows):
         network = self._network
         weights = kernel_weights(validation.weights, rows, network.dtype)
         data = network.data(validation.X, validation.targets, weights, rows)
-        loops = network.engine()
-        return lambda: -loops.loss_and_gradient(network.prediction_params, data)
+        return ValidationLoss(network, data)
 
     def _scorer_score(self, X, y, weights):
         """Return a function: the user's score of the weights now.

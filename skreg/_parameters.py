@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 
 from skreg import adversarial, averaging
 from skreg._activations import ACTIVATIONS
+from skreg._adaptive import AUTO, START
 from skreg._optimizers import STOCHASTIC_SOLVERS
 from skreg._schedules import SCHEDULES
 
@@ -25,8 +26,8 @@ CONSTRAINTS = {
     "hidden_layer_sizes": ["array-like", COUNT],
     "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
     "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
-    "l1": [NON_NEGATIVE, "array-like"],
-    "l2": [NON_NEGATIVE, "array-like"],
+    "l1": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
+    "l2": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
     "weight_decay": [NON_NEGATIVE],
     "dropout": [RATE, "array-like"],
     "input_dropout": [RATE],
@@ -72,7 +73,7 @@ class Settings:
     hidden_layer_sizes, activations, dropout : list
         One entry per hidden layer.
     l1, l2 : list of float
-        One per weight matrix.
+        One per weight matrix. Those that are tuned change with the epochs.
     input_dropout, weight_decay, label_smoothing : float
     batch_norm : {"before", "after"} or None
     residual : bool
@@ -84,6 +85,8 @@ class Settings:
         From ``skreg.averaging``.
     attack : Attack or None
         Of adversarial training.
+    tuned : tuple of str
+        Which of "l1" and "l2" are.
     """
 
     hidden_layer_sizes: list
@@ -100,6 +103,7 @@ class Settings:
     max_grad_norm: float = np.inf
     averaging: object = None
     attack: object = None
+    tuned: tuple = ()
 
 
 def read_settings(estimator):
@@ -121,9 +125,13 @@ def read_settings(estimator):
     n = len(hidden)
     check_scoring_name(estimator.scoring)
 
+    tuned = tuple(name for name in START if is_auto(getattr(estimator, name)))
+    for name in tuned:
+        check_auto(estimator, name)
+
     def strengths(name):
         return per_layer(
-            getattr(estimator, name),
+            START[name] if name in tuned else getattr(estimator, name),
             n + 1,
             name,
             "weight matrix",
@@ -170,6 +178,7 @@ def read_settings(estimator):
         ),
         averaging=averaging.checked(estimator.weight_averaging),
         attack=adversarial.checked(estimator.adversarial),
+        tuned=tuned,
     )
     check_layers(settings)
     if estimator.solver == "lbfgs":
@@ -207,6 +216,31 @@ def check_layers(settings):
             "batch_norm='after' and residual=True exclude each other: a norm behind "
             "the activation could not be folded into the weights past the "
             "connection. Use batch_norm='before'."
+        )
+
+
+def is_auto(strength):
+    """Whether a strength tunes itself."""
+    return isinstance(strength, str) and strength == AUTO
+
+
+def check_auto(estimator, name):
+    """Refuse a strength that tunes itself where nothing says in which direction."""
+    if estimator.solver == "lbfgs":
+        raise ValueError(
+            f"solver='lbfgs' does not support {name}='auto': its objective must stay "
+            f"the same. Use solver='adam' or 'sgd', or give {name} a number."
+        )
+    if not estimator.early_stopping:
+        raise ValueError(
+            f"{name}='auto' is tuned on validation data, and early_stopping=False "
+            f"sets none aside. Set early_stopping=True, or give {name} a number."
+        )
+    if norm_position(estimator.batch_norm):
+        raise ValueError(
+            f"{name}='auto' does not support batch_norm={estimator.batch_norm!r}: the "
+            "norm undoes the shrinking of weights, so that the validation loss says "
+            f"nothing of their penalty. Set batch_norm=False, or give {name} a number."
         )
 
 
@@ -282,6 +316,12 @@ def check_validation_given(estimator, X_val, y_val, sample_weight_val):
 def trains_epoch_by_epoch(estimator):
     """Whether partial_fit is there: nothing needs to know when training ends."""
     name = None
+    tuned = [name for name in START if is_auto(getattr(estimator, name))]
+    if tuned:
+        raise AttributeError(
+            f"partial_fit does not support {tuned[0]}='auto', which needs validation "
+            f"data. Give {tuned[0]} a number."
+        )
     if estimator.solver not in STOCHASTIC_SOLVERS:
         name, remedy = "solver", "'adam' or 'sgd'"
     elif estimator.early_stopping:

@@ -56,10 +56,13 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         so that targets of any magnitude train and the strengths have no unit. Then
         ``coefs_``, ``intercepts_`` and ``loss_`` belong to the standardized target.
         Without effect for "poisson" and "gamma".
-    l1 : float or array-like of float, default=0.0
+    l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
         (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
-    l2 : float or array-like of float, default=1e-4
+        "auto" tunes one for each during the fit, on the validation data of
+        ``early_stopping=True``, by approximate gradients of the validation loss
+        (Luketina et al. 2016). Not with "lbfgs".
+    l2 : float, array-like of float or "auto", default=1e-4
         Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
     weight_decay : float, default=0.0
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
@@ -160,6 +163,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``coefs_`` where there is none.
     folded_intercepts_ : list of ndarray of shape (n_out,)
         Its biases.
+    l1_, l2_ : list of float
+        Strengths of the penalties, one per weight matrix: those given or, where they
+        are "auto", those of the epoch whose weights were kept.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the rows of ``coefs_[0]``.
     zero_share_ : float
@@ -168,7 +174,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         The objective at the end: the mean loss over the last epoch, each batch before
         its step, plus the penalties after it; for "lbfgs" the objective itself.
     loss_curve_ : list of float
-        ``loss_`` after each epoch.
+        ``loss_`` after each epoch. Where strengths are "auto", the penalties are those
+        of the epoch.
     learning_rates_ : list of float or None
         Learning rate of the last step of each epoch in ``loss_curve_``; None for
         "lbfgs".
@@ -201,6 +208,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     References
     ----------
+    Luketina, Berglund, Greff, Raiko (2016). Scalable gradient-based tuning of
+    continuous regularization hyperparameters. ICML.
+
     Srivastava, Hinton, Krizhevsky, Sutskever, Salakhutdinov (2014). Dropout: a simple
     way to prevent neural networks from overfitting. JMLR 15.
 

@@ -42,16 +42,48 @@ class Problem:
     validation_score : callable or None
         Score of the current weights on the validation part, higher is better; None
         without early stopping.
+    validation_loss : ValidationLoss or None
+        What `tuner` lowers.
+    tuner : Tuner or None
+        Of strengths that are "auto"; it changes the settings.
     """
 
     network: object
     data: object
     settings: object
     validation_score: object = None
+    validation_loss: object = None
+    tuner: object = None
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
         return self.network.penalty(self.settings.l1, self.settings.l2)
+
+
+class ValidationLoss:
+    """The mean loss on validation data of the weights now; penalties left out.
+
+    Parameters
+    ----------
+    network : Network
+    data : Data
+    """
+
+    def __init__(self, network, data):
+        self.network = network
+        self.data = data
+        self.engine = network.engine()
+
+    def score(self):
+        """Minus the loss: higher is better."""
+        params = self.network.prediction_params
+        return -self.engine.loss_and_gradient(params, self.data)
+
+    def gradient(self):
+        """Its gradient, (n_parameters,); for a network without norms."""
+        gradient = np.empty_like(self.network.params)
+        self.engine.loss_and_gradient(self.network.params, self.data, gradient)
+        return gradient
 
 
 class Progress:
@@ -171,9 +203,9 @@ class StochasticTraining:
         self.engine = network.engine(
             settings, capacity=batch_size, threads=self.threads
         )
-        self.segments = self.engine.segments(
-            settings.l1, settings.l2, settings.weight_decay, settings.max_norm
-        )
+        if problem.tuner is not None:
+            problem.tuner.set_strengths(settings)
+        self.segments = self._segments()
         self.average = None
         if settings.averaging is not None:
             self.average = Average(
@@ -188,6 +220,13 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
+
+    def _segments(self):
+        """The strengths as they are now, for the kernels."""
+        settings = self.problem.settings
+        return self.engine.segments(
+            settings.l1, settings.l2, settings.weight_decay, settings.max_norm
+        )
 
     def _gather_statistics(self):
         """Of batch normalization, for the weights as they are."""
@@ -241,6 +280,8 @@ class StochasticTraining:
             iterate = self.problem.network.weights()
         if validates and history.n_iter:
             weights.restore()
+            if self.problem.tuner is not None:
+                self.problem.tuner.restore(self.problem.settings)
         elif self.average is not None:
             self.average.apply()
         return iterate
@@ -293,9 +334,14 @@ class StochasticTraining:
                 score = problem.validation_score()
                 if self.score_progress.update(score):
                     weights.keep()
+                    if problem.tuner is not None:
+                        problem.tuner.keep()
         rate = float(rates[-1])
         history.add(loss, score, rate, len(problem.data))
         self.loss_progress.update(-loss)
+        if problem.tuner is not None:
+            problem.tuner.epoch_done(problem, self.optimizer)
+            self.segments = self._segments()
         if printer is not None:
             printer.line(
                 history.n_iter, loss, score, rate, problem.network.zero_share()
