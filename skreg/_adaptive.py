@@ -30,7 +30,7 @@ import numpy as np
 
 AUTO = "auto"
 START = {"l1": 1e-5, "l2": 1e-4}
-SMALLEST, LARGEST = 1e-6, 1e2
+SMALLEST, LARGEST = 1e-5, 1e2
 # In log(lambda): a factor of 10 in two epochs, and of 1.05 in one.
 LONGEST_STEP, SHORTEST_STEP = log(10) / 2, 0.05
 
