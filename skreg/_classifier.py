@@ -350,7 +350,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             among them.
         AttributeError
             With parameters that need to know when training ends: ``solver="lbfgs"``,
-            ``early_stopping=True``, and the schedules "cosine" and "one_cycle".
+            ``early_stopping=True``, and the schedules "cosine" and "one_cycle"; and
+            with strengths that are "auto".
         """
         if classes is None and not hasattr(self, "_state"):
             raise ValueError(

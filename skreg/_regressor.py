@@ -366,7 +366,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ------
         AttributeError
             With parameters that need to know when training ends: ``solver="lbfgs"``,
-            ``early_stopping=True``, and the schedules "cosine" and "one_cycle".
+            ``early_stopping=True``, and the schedules "cosine" and "one_cycle"; and
+            with strengths that are "auto".
         """
         return self._partial_fit(X, y, sample_weight)
 

@@ -306,12 +306,13 @@ def test_warm_start_goes_on_from_the_tuned_strengths(Estimator):
     X, y = data_for(estimator)
     strengths = estimator.fit(X, y).l2_
     assert strengths != [START["l2"]] * 2
-    restored = pickle.loads(pickle.dumps(estimator))
-    for fitted in (estimator, restored):
-        # one epoch, and its strengths are those it began with
+    restored, fixed = (pickle.loads(pickle.dumps(estimator)) for _ in range(2))
+    fixed.set_params(l1=estimator.l1_, l2=strengths)
+    for fitted in (estimator, restored, fixed):
+        # one epoch, with the strengths that it begins with
         fitted.set_params(max_iter=1).fit(X, y)
         assert fitted.l2_ == strengths
-    assert_same_fit(restored, estimator)
+        assert_same_fit(fitted, estimator)
     estimator.set_params(l1=0.5, l2="auto").fit(X, y)
     assert estimator.l1_ == [0.5, 0.5]
     estimator.set_params(l1="auto", l2=[0.1, 0.2]).fit(X, y)
