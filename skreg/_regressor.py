@@ -61,7 +61,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
         "auto" tunes one for each during the fit, on the validation data of
         ``early_stopping=True``, by approximate gradients of the validation loss
-        (Luketina et al. 2016). Not with "lbfgs".
+        (Luketina et al. 2016). Not with "lbfgs" or ``batch_norm``.
     l2 : float, array-like of float or "auto", default=1e-4
         Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
     weight_decay : float, default=0.0

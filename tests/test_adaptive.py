@@ -301,6 +301,27 @@ def test_sparse_input_is_tuned_as_dense_is(Estimator):
 
 @few_epochs
 @both_estimators
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"weight_averaging": "ema"},
+        {"weight_averaging": "swa"},
+        {"max_norm": 1.0, "max_grad_norm": 1.0, "residual": True},
+        {"weight_decay": 0.1, "input_dropout": 0.1, "learning_rate": "one_cycle"},
+    ],
+)
+def test_with_other_regularizers(Estimator, other):
+    estimator = Estimator((10, 10), max_iter=6, n_iter_no_change=inf, **auto, **other)
+    X, y = data_for(estimator)
+    estimator.fit(X, y)
+    assert_same_fit(clone(estimator).fit(X, y), estimator)
+    strengths = np.array([estimator.l1_, estimator.l2_])
+    assert np.isfinite(strengths).all()
+    assert (strengths != np.array([[START["l1"]] * 3, [START["l2"]] * 3])).any()
+
+
+@few_epochs
+@both_estimators
 def test_warm_start_goes_on_from_the_tuned_strengths(Estimator):
     estimator = Estimator(warm_start=True, max_iter=8, n_iter_no_change=inf, **auto)
     X, y = data_for(estimator)
@@ -370,6 +391,14 @@ def test_needs_validation_data(Estimator, name):
 def test_lbfgs_refuses(Estimator, early_stopping):
     estimator = Estimator(solver="lbfgs", l2="auto", early_stopping=early_stopping)
     with pytest.raises(ValueError, match="'lbfgs' does not support l2='auto'"):
+        estimator.fit(*data_for(estimator))
+
+
+@both_estimators
+@pytest.mark.parametrize("batch_norm", [True, "after"])
+def test_batch_norm_is_refused(Estimator, batch_norm):
+    estimator = Estimator(l2="auto", early_stopping=True, batch_norm=batch_norm)
+    with pytest.raises(ValueError, match=f"batch_norm={batch_norm!r}"):
         estimator.fit(*data_for(estimator))
 
 
