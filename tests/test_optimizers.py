@@ -253,10 +253,11 @@ def test_decay_is_decoupled_from_the_gradient(solver):
 def test_each_weight_matrix_has_its_own_strengths():
     network = reference.Network([3, 2, 2], ["tanh"], "squared_error")
     loops = engine_of(network)
-    segments = loops.segments([0.1, 0.2], [0.3, 0.4], 0.5)
-    # W_0, b_0, W_1, b_1 in the flat buffer
-    assert segments["start"].tolist() == [0, 6, 8, 12]
-    assert segments["size"].tolist() == [6, 2, 4, 2]
-    assert segments["l1"].tolist() == [0.1, 0, 0.2, 0]
-    assert segments["l2"].tolist() == [0.3, 0, 0.4, 0]
-    assert segments["weight_decay"].tolist() == [0.5, 0, 0.5, 0]
+    segments = loops.segments([0.1, 0.2], [0.3, 0.4], 0.5, [3.0, np.inf])
+    # W_0, b_0, W_1, b_1 in the flat buffer; no norms
+    assert segments["start"].tolist() == [[0, 6, 8], [8, 12, 14]]
+    assert segments["size"].tolist() == [[6, 2, 0], [4, 2, 0]]
+    assert segments["l1"].tolist() == [[0.1, 0, 0], [0.2, 0, 0]]
+    assert segments["l2"].tolist() == [[0.3, 0, 0], [0.4, 0, 0]]
+    assert segments["weight_decay"].tolist() == [[0.5, 0, 0], [0.5, 0, 0]]
+    assert segments["max_norm"].tolist() == [[3.0, np.inf, np.inf], [np.inf] * 3]
