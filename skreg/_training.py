@@ -171,9 +171,7 @@ class StochasticTraining:
         self.engine = network.engine(
             settings, capacity=batch_size, threads=self.threads
         )
-        self.segments = self.engine.segments(
-            settings.l1, settings.l2, settings.weight_decay, settings.max_norm
-        )
+        self.segments = None
         self.average = None
         if settings.averaging is not None:
             self.average = Average(
@@ -225,6 +223,9 @@ class StochasticTraining:
         )
         try:
             for epoch in range(max_iter):
+                # an epoch of partial_fit follows all before; only warm_up heeds it
+                if incremental:
+                    epoch = history.epochs_ever
                 task = callbacks.epoch_begins()
                 if not self._epoch(epoch, history, weights, printer):
                     break
@@ -253,6 +254,7 @@ class StochasticTraining:
         if not validates:
             weights.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
+        self._regularize(epoch)
         with _threads.borrowed(self.threads) as threads:
             loss = self.engine.run_epoch(
                 params,
@@ -301,6 +303,19 @@ class StochasticTraining:
                 history.n_iter, loss, score, rate, problem.network.zero_share()
             )
         return True
+
+    def _regularize(self, epoch):
+        """Set the strengths that the epoch's regularizers have."""
+        settings = self.problem.settings
+        if settings.dropout_factors is not None:
+            self.engine.set_dropout(*settings.dropout_at(epoch))
+        if self.segments is None or settings.weight_decay_factors is not None:
+            self.segments = self.engine.segments(
+                settings.l1,
+                settings.l2,
+                settings.weight_decay_at(epoch),
+                settings.max_norm,
+            )
 
     def _finished(self, history):
         """Whether a plateau ends the training."""
