@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from math import log2
 from numbers import Integral
 
+from scipy.stats import loguniform, uniform
 from sklearn.utils import check_random_state
+
+from skreg.schedules import OneCycle
 
 TASKS = ("classification", "regression")
 
@@ -71,11 +74,6 @@ def search_space(task, n_samples, n_features, *, prefix=""):
     >>> search.fit(X, y).best_score_ > 0.2
     np.True_
     """
-    # imported where it is needed: it takes long, and not all users search
-    from scipy.stats import loguniform, uniform
-
-    from skreg.schedules import OneCycle
-
     if task not in TASKS:
         raise ValueError(f"task must be one of {TASKS}; got {task!r}.")
     for name, value in [("n_samples", n_samples), ("n_features", n_features)]:
@@ -116,8 +114,6 @@ def search_space(task, n_samples, n_features, *, prefix=""):
 
 def disturbances():
     """The ways to disturb the rows, one of which a draw has."""
-    from scipy.stats import loguniform, uniform
-
     from skreg.adversarial import AdversarialTraining
     from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
 
