@@ -37,10 +37,10 @@ def search_space(task, n_samples, n_features, *, prefix=""):
     Returns
     -------
     space : list of dict
-        Each maps parameters to lists or to distributions. There is one dict for each
-        number of hidden layers (1 to 3) and each way to disturb the rows: not at all,
-        one of the augmentations, or adversarial training. A search takes one of the
-        dicts at random, each with the same probability, and draws from it.
+        Each maps parameters to lists or to distributions, for one number of hidden
+        layers (1 to 3) and one way to disturb the rows: one of the augmentations,
+        adversarial training, or none. A search takes one of the dicts at random, each
+        with the same probability, and draws from it; so those with none are repeated.
 
     Raises
     ------
@@ -50,8 +50,8 @@ def search_space(task, n_samples, n_features, *, prefix=""):
     Notes
     -----
     ``max_iter`` is not in the space: set it on the estimator, at 50 to 200, or let
-    `HalvingRandomSearchCV` use it as its resource. Strengths that may be off are off in
-    half of the draws, as in the paper.
+    `HalvingRandomSearchCV` use it as its resource. What may be off is off in half of
+    the draws.
 
     References
     ----------
@@ -113,12 +113,12 @@ def search_space(task, n_samples, n_features, *, prefix=""):
 
 
 def disturbances():
-    """The ways to disturb the rows, one of which a draw has."""
+    """The ways to disturb the rows, one of which a draw has; half of them is none."""
     from skreg.adversarial import AdversarialTraining
     from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
 
     plain = {"augmentation": [None], "adversarial": [None]}
-    yield plain
+    yield from [plain] * 5
     for augmentation, settings in [
         (Mixup(), {"alpha": uniform(0.05, 0.95)}),
         (CutMix(), {"alpha": uniform(0.05, 0.95)}),
