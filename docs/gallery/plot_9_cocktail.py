@@ -155,8 +155,8 @@ axes[0].legend()
 # What is in the good ones
 # ------------------------
 #
-# The share of the draws with a regularizer, among all and among the best quarter. This is
-# no measure of an effect, for a draw has many of them; it shows what the search would
+# The share of the draws with a regularizer, among all and among the best quarter. This
+# is no measure of an effect, for a draw has many of them; it shows what the search would
 # like more of.
 
 
