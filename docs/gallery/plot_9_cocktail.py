@@ -156,8 +156,8 @@ axes[0].legend()
 # ------------------------
 #
 # The share of the draws with a regularizer, among all and among the best quarter. This
-# is no measure of an effect, for a draw has many of them; it shows what the search would
-# like more of.
+# is no measure of an effect, for a draw has many of them; it shows what the search
+# would like more of.
 
 
 def ingredients(pipeline):
