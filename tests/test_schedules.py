@@ -28,6 +28,7 @@ from skreg._schedules import (
     has_end,
     new_schedule,
 )
+from skreg.adversarial import AdversarialTraining
 from skreg.schedules import (
     Cosine,
     CosineWarmRestarts,
@@ -414,6 +415,19 @@ def test_a_fit_with_schedules_is_one_with_rates_set_by_hand(
     # the parameters are what they were
     assert model.dropout == [0.4, 0.0]
     assert model.weight_decay == 0.5
+
+
+@few_epochs
+@both_estimators
+@pytest.mark.parametrize("schedule", [CurriculumDropout(), EarlyDropout()], ids=repr)
+def test_schedules_beside_other_regularizers(Estimator, schedule):
+    # adversarial training reads the masks of the inputs too
+    model = Estimator((9, 5), max_iter=6, random_state=0, batch_norm=True, max_norm=2)
+    model.set_params(adversarial=AdversarialTraining(epsilon=0.1), **REGULARIZED)
+    model.set_params(dropout_schedule=schedule, weight_decay_schedule=Linear())
+    X, y = data_for(model)
+    expected = by_hand(model, X, y, dropout=schedule, decay=Linear())
+    assert_array_equal(all_weights(model.fit(X, y)), all_weights(expected))
 
 
 @few_epochs
