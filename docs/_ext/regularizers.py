@@ -18,10 +18,13 @@ from tables import RESULTS, table
 
 NOT_MEASURED = "–"
 
-# name: (how it is given, what to search, its page in the guide)
+# Rows of the files that are no regularizers.
+OTHERS = {"none", "linear"}
+# name in the benchmarks: (how it is given, what to search, its page in the guide)
 REGULARIZERS = {
     "l1": ("l1=0.001", "1e-4 to 1e-2", "penalties"),
     "l2": ("l2=0.01", "1e-4 to 1e-1", "penalties"),
+    "l2, auto": ("l2='auto'", "tunes itself", "tuning"),
     "weight_decay": ("weight_decay=0.1", "0.01 to 3", "weight_decay"),
     "dropout": ("dropout=0.2", "0.1 to 0.6", "dropout"),
     "input_dropout": ("input_dropout=0.1", "0.05 to 0.3", "dropout"),
@@ -40,22 +43,35 @@ REGULARIZERS = {
     "max_norm": ("max_norm=2.0", "0.5 to 8", "max_norm"),
     "max_grad_norm": ("max_grad_norm=1.0", "0.1 to 10", "max_norm"),
     "label_smoothing": ("label_smoothing=0.1", "0.02 to 0.2", "label_smoothing"),
-    "ema": ("weight_averaging='ema'", "decay 0.99, 0.999", "averaging"),
-    "swa": ("weight_averaging='swa'", "start 0.5, 0.75", "averaging"),
-    "Mixup": ("augmentation=Mixup()", "alpha 0.1 to 1", "augmentation"),
-    "CutMix": ("augmentation=CutMix()", "alpha 0.1 to 1", "augmentation"),
-    "FeatureMasking": (
+    "averaging, ema": ("weight_averaging='ema'", "decay 0.99, 0.999", "averaging"),
+    "averaging, swa": ("weight_averaging='swa'", "start 0.5, 0.75", "averaging"),
+    "mixup": ("augmentation=Mixup()", "alpha 0.1 to 1", "augmentation"),
+    "cutmix": ("augmentation=CutMix()", "alpha 0.1 to 1", "augmentation"),
+    "feature masking": (
         "augmentation=FeatureMasking()",
         "rate 0.05 to 0.5",
         "augmentation",
     ),
-    "GaussianNoise": (
+    "noise": (
         "augmentation=GaussianNoise()",
         "scale 0.01 to 0.5",
         "augmentation",
     ),
-    "adversarial": (
+    "feature scaling": (
+        "augmentation=FeatureScaling()",
+        "scale 0.01 to 0.5",
+        "augmentation",
+    ),
+    "image flip": ("augmentation=ImageFlip((28, 28))", "on, off", "augmentation"),
+    "image shift": ("augmentation=ImageShift((28, 28))", "on, off", "augmentation"),
+    "image scale": ("augmentation=ImageScale((28, 28))", "on, off", "augmentation"),
+    "FGSM": (
         "adversarial=AdversarialTraining()",
+        "epsilon 0.001 to 0.1",
+        "adversarial",
+    ),
+    "PGD, 5 steps": (
+        "adversarial=AdversarialTraining(n_steps=5)",
         "epsilon 0.001 to 0.1",
         "adversarial",
     ),
@@ -76,7 +92,7 @@ def columns(path, value, by):
         return found
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row["regularizer"] not in {"none", *REGULARIZERS}:
+            if row["regularizer"] not in {*OTHERS, *REGULARIZERS}:
                 raise ValueError(
                     f"{path.name} has the regularizer {row['regularizer']!r}, which is "
                     f"not in the table of {__name__}.py"
