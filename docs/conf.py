@@ -17,6 +17,7 @@ version = release = skreg.__version__
 extensions = [
     "numpydoc",
     "tables",
+    "regularizers",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",

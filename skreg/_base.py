@@ -25,7 +25,7 @@ from skreg._losses import loss_name
 from skreg._network import Network
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
-from skreg._schedules import SCHEDULES
+from skreg._schedules import new_schedule
 from skreg._training import (
     History,
     LBFGSTraining,
@@ -379,8 +379,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             raise
 
     def _new_schedule(self):
-        return SCHEDULES[self.learning_rate](
-            float(self.learning_rate_init), power_t=self.power_t, max_iter=self.max_iter
+        return new_schedule(
+            self.learning_rate,
+            float(self.learning_rate_init),
+            power_t=self.power_t,
+            max_iter=self.max_iter,
+            warm_up=float(self.warm_up),
         )
 
     def _new_progress(self):

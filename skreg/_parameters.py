@@ -12,7 +12,8 @@ from skreg import adversarial, averaging
 from skreg._activations import ACTIVATIONS
 from skreg._adaptive import AUTO, START
 from skreg._optimizers import STOCHASTIC_SOLVERS
-from skreg._schedules import SCHEDULES
+from skreg._schedules import SCHEDULES, WITHOUT_END, has_end
+from skreg.schedules import Schedule
 
 NON_NEGATIVE = Interval(Real, 0, None, closed="left")
 POSITIVE = Interval(Real, 0, None, closed="neither")
@@ -29,8 +30,10 @@ CONSTRAINTS = {
     "l1": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
     "l2": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
     "weight_decay": [NON_NEGATIVE],
+    "weight_decay_schedule": [Schedule, None],
     "dropout": [RATE, "array-like"],
     "input_dropout": [RATE],
+    "dropout_schedule": [Schedule, None],
     "batch_norm": ["boolean", StrOptions({"before", "after"})],
     "residual": ["boolean"],
     "max_norm": [BOUND, "array-like", None],
@@ -38,9 +41,10 @@ CONSTRAINTS = {
     "weight_averaging": [StrOptions(set(averaging.NAMES)), BaseEstimator, None],
     "adversarial": [BaseEstimator, None],
     "batch_size": [StrOptions({"auto"}), COUNT],
-    "learning_rate": [StrOptions(set(SCHEDULES))],
+    "learning_rate": [StrOptions(set(SCHEDULES)), Schedule],
     "learning_rate_init": [POSITIVE],
     "power_t": [NON_NEGATIVE],
+    "warm_up": [NON_NEGATIVE],
     "max_iter": [COUNT],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
@@ -87,6 +91,8 @@ class Settings:
         Of adversarial training.
     tuned : tuple of str
         Which of "l1" and "l2" are.
+    dropout_factors, weight_decay_factors : ndarray of shape (max_iter,) or None
+        What multiplies them, by epoch; None: nothing.
     """
 
     hidden_layer_sizes: list
@@ -104,6 +110,21 @@ class Settings:
     averaging: object = None
     attack: object = None
     tuned: tuple = ()
+    dropout_factors: np.ndarray | None = None
+    weight_decay_factors: np.ndarray | None = None
+
+    def dropout_at(self, epoch):
+        """(dropout, input_dropout) in an epoch of a fit."""
+        if self.dropout_factors is None:
+            return self.dropout, self.input_dropout
+        factor = float(self.dropout_factors[epoch])
+        return [factor * rate for rate in self.dropout], factor * self.input_dropout
+
+    def weight_decay_at(self, epoch):
+        """weight_decay in an epoch of a fit."""
+        if self.weight_decay_factors is None:
+            return self.weight_decay
+        return float(self.weight_decay_factors[epoch]) * self.weight_decay
 
 
 def read_settings(estimator):
@@ -183,6 +204,7 @@ def read_settings(estimator):
     check_layers(settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
+    read_schedules(estimator, settings)
     return settings
 
 
@@ -244,6 +266,60 @@ def check_auto(estimator, name):
         )
 
 
+def read_schedules(estimator, settings):
+    """Check the schedule objects; note the factors of dropout and weight decay."""
+    if isinstance(estimator.learning_rate, Schedule):
+        factors_by_epoch(estimator, "learning_rate")
+    if estimator.dropout_schedule is not None:
+        if not np.any(estimator.dropout) and not estimator.input_dropout:
+            raise ValueError(
+                f"dropout_schedule={estimator.dropout_schedule!r} has nothing to act "
+                "on: dropout and input_dropout are 0. Set one of them, or "
+                "dropout_schedule=None."
+            )
+        factors = factors_by_epoch(estimator, "dropout_schedule")
+        rate = max([*settings.dropout, settings.input_dropout])
+        if rate * factors.max() >= 1:
+            raise ValueError(
+                f"dropout_schedule={estimator.dropout_schedule!r} reaches the factor "
+                f"{factors.max():g}, with which the rate {rate:g} leaves [0, 1). Lower "
+                "dropout and input_dropout, or the schedule's factors."
+            )
+        settings.dropout_factors = factors
+    if estimator.weight_decay_schedule is not None:
+        if not estimator.weight_decay:
+            raise ValueError(
+                f"weight_decay_schedule={estimator.weight_decay_schedule!r} has "
+                "nothing to act on: weight_decay is 0. Set weight_decay > 0, or "
+                "weight_decay_schedule=None."
+            )
+        settings.weight_decay_factors = factors_by_epoch(
+            estimator, "weight_decay_schedule"
+        )
+
+
+def factors_by_epoch(estimator, name):
+    """The factors of a schedule at the beginning of each epoch, (max_iter,).
+
+    Raises
+    ------
+    ValueError
+        If a parameter of the schedule is out of range, or a factor.
+    """
+    schedule, n = getattr(estimator, name), estimator.max_iter
+    try:
+        schedule._validate_params()
+    except ValueError as error:
+        raise ValueError(f"{name}={schedule!r} is refused. {error}") from None
+    factors = np.asarray(schedule.at(np.arange(n) / n, n), dtype=np.float64)
+    if factors.shape != (n,) or not np.isfinite(factors).all() or factors.min() < 0:
+        raise ValueError(
+            f"{name}={schedule!r} must give one finite factor >= 0 for each share of "
+            f"the training; its method `at` gave {factors!r} for {n} shares."
+        )
+    return factors
+
+
 def check_scoring_name(scoring):
     """Refuse names that are not of a scorer."""
     if not isinstance(scoring, str) or scoring == "loss":
@@ -286,6 +362,13 @@ def check_lbfgs(estimator, settings):
             f"which belongs to a step and not to the objective. {stochastic}, or "
             "use l2."
         )
+    for name in ["dropout_schedule", "weight_decay_schedule"]:
+        if getattr(estimator, name) is not None:
+            raise ValueError(
+                f"solver='lbfgs' does not support {name}={getattr(estimator, name)!r}: "
+                f"it has neither dropout nor weight decay. {stochastic}, or set "
+                f"{name}=None."
+            )
     if estimator.early_stopping:
         raise ValueError(
             "solver='lbfgs' does not support early_stopping=True: its iterations "
@@ -326,8 +409,12 @@ def trains_epoch_by_epoch(estimator):
         name, remedy = "solver", "'adam' or 'sgd'"
     elif estimator.early_stopping:
         name, remedy = "early_stopping", "False"
-    elif SCHEDULES[estimator.learning_rate].has_end:
-        name, remedy = "learning_rate", "'constant', 'invscaling' or 'adaptive'"
+    elif has_end(estimator.learning_rate):
+        name, remedy = "learning_rate", " or ".join(map(repr, WITHOUT_END))
+    elif estimator.dropout_schedule is not None:
+        name, remedy = "dropout_schedule", "None"
+    elif estimator.weight_decay_schedule is not None:
+        name, remedy = "weight_decay_schedule", "None"
     elif estimator.weight_averaging == "swa" or isinstance(
         estimator.weight_averaging, averaging.StochasticWeightAveraging
     ):

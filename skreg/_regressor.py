@@ -68,12 +68,17 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
         (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
         ``(1 - momentum) * weight_decay``.
+    weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
+        Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
     dropout : float or array-like of float, default=0.0
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
         divided by 1 - dropout; prediction uses all units as they are.
     input_dropout : float, default=0.0
         The same for the features.
+    dropout_schedule : schedule of `skreg.schedules` or None, default=None
+        Factor on ``dropout`` and ``input_dropout`` by epoch, taken at the epoch's
+        beginning; no rate may reach 1.
     batch_norm : bool or {"before", "after"}, default=False
         Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
         or after the activation. Predictions use running averages, folded into the
@@ -95,7 +100,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         An `~skreg.adversarial.AdversarialTraining`; for dense X.
     batch_size : int or "auto", default="auto"
         Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
-    learning_rate : str, default="constant"
+    learning_rate : str or schedule of `skreg.schedules`, default="constant"
         Schedule of the rate, for "adam" and "sgd":
 
         - "constant": ``learning_rate_init``;
@@ -104,14 +109,21 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
           progress, until it is below 1e-6;
         - "cosine": from ``learning_rate_init`` to 0 along half a cosine over
           ``max_iter`` epochs (Loshchilov & Hutter 2017);
+        - "cosine_restarts": the same again and again, in 10, 20, 40, ... epochs;
+        - "flat_cosine": ``learning_rate_init`` in 70 % of ``max_iter`` epochs, then
+          down to 0 along half a cosine;
         - "one_cycle": up to ``learning_rate_init`` in 30 % of ``max_iter`` epochs, then
           down to almost 0 (Smith & Topin 2018).
 
-        The last two use all ``max_iter`` epochs unless ``early_stopping`` ends them.
+        The last four, and schedule objects, use all ``max_iter`` epochs unless
+        ``early_stopping`` ends them.
     learning_rate_init : float, default=0.001
         The rate at the start, or the highest of "one_cycle"; > 0.
     power_t : float, default=0.5
         Exponent of "invscaling", >= 0.
+    warm_up : float, default=0.0
+        Epochs, >= 0 and not necessarily whole, in which a factor rises linearly from 0
+        to 1 step by step. It multiplies any schedule. Each `fit` warms up anew.
     max_iter : int, default=200
         Most epochs, or iterations of "lbfgs".
     shuffle : bool, default=True
@@ -270,8 +282,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         l1=0.0,
         l2=1e-4,
         weight_decay=0.0,
+        weight_decay_schedule=None,
         dropout=0.0,
         input_dropout=0.0,
+        dropout_schedule=None,
         batch_norm=False,
         residual=False,
         max_norm=None,
@@ -282,6 +296,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         learning_rate="constant",
         learning_rate_init=0.001,
         power_t=0.5,
+        warm_up=0.0,
         max_iter=200,
         shuffle=True,
         random_state=None,
@@ -310,8 +325,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.l1 = l1
         self.l2 = l2
         self.weight_decay = weight_decay
+        self.weight_decay_schedule = weight_decay_schedule
         self.dropout = dropout
         self.input_dropout = input_dropout
+        self.dropout_schedule = dropout_schedule
         self.batch_norm = batch_norm
         self.residual = residual
         self.max_norm = max_norm
@@ -322,6 +339,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
         self.power_t = power_t
+        self.warm_up = warm_up
         self.max_iter = max_iter
         self.shuffle = shuffle
         self.random_state = random_state
@@ -366,8 +384,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ------
         AttributeError
             With parameters that need to know when training ends: ``solver="lbfgs"``,
-            ``early_stopping=True``, and the schedules "cosine" and "one_cycle"; and
-            with strengths that are "auto".
+            ``early_stopping=True``, ``dropout_schedule``, ``weight_decay_schedule``
+            and, for ``learning_rate``, all but "constant", "invscaling" and
+            "adaptive"; and with strengths that are "auto".
         """
         return self._partial_fit(X, y, sample_weight)
 

@@ -1,28 +1,53 @@
-"""Learning-rate schedules, for adam and sgd alike.
+"""The learning rate of every step, for adam and sgd alike.
 
-A schedule gives the rate of every step of an epoch. Rates of an epoch come as one
-array, so that the compiled epoch needs nothing from Python.
+Rates of an epoch come as one array, so that the compiled epoch needs nothing from
+Python. Shapes over the whole training are the public objects of ``schedules.py``; those
+that heed what happens in it are here.
 """
 
+from functools import partial
+
 import numpy as np
+
+from skreg.schedules import (
+    Cosine,
+    CosineWarmRestarts,
+    FlatThenCosine,
+    OneCycle,
+    Schedule,
+)
 
 # An adaptive rate at or below this has been divided often enough: training stops.
 SMALLEST_ADAPTIVE_RATE = 1e-6
 
 
 class Constant:
-    """lr = learning_rate_init."""
+    """lr = learning_rate_init.
+
+    Parameters
+    ----------
+    rate : float
+        ``learning_rate_init``.
+    power_t : float
+        Exponent of `InverseScaling`.
+    max_iter : int
+        Epochs of the fit.
+    warm_up : float, default=0.0
+        Epochs in which a factor rises from 0 to 1: (steps done + 1) / (steps of the
+        warm-up), so that the first step moves as well. It multiplies any schedule.
+    """
 
     # Whether the end of training is part of the schedule: such a schedule runs for
     # max_iter epochs, and neither stops on a plateau of the training loss nor warns
     # that it has not converged.
     has_end = False
 
-    def __init__(self, rate, *, power_t, max_iter):
+    def __init__(self, rate, *, power_t, max_iter, warm_up=0.0):
         self.initial_rate = rate
         self.rate = rate
         self.power_t = power_t
         self.max_iter = max_iter
+        self.warm_up = warm_up
 
     def rates(self, epoch, n_steps, n_seen):
         """The rates of one epoch.
@@ -30,20 +55,29 @@ class Constant:
         Parameters
         ----------
         epoch : int
-            Epochs of this fit before this one.
+            Epochs of this fit (of all calls of partial_fit) before this one.
         n_steps : int
             Steps per epoch.
         n_seen : int
             Rows seen before, by all fits (``t_``).
         """
+        rates = self.full_rates(epoch, n_steps, n_seen)
+        if epoch < self.warm_up:
+            done = epoch + np.arange(1, n_steps + 1) / n_steps
+            rates *= np.minimum(done / self.warm_up, 1.0)
+        return rates
+
+    def full_rates(self, epoch, n_steps, n_seen):
+        """The same without a warm-up; a new array."""
         return np.full(n_steps, self.rate)
 
     def is_like(self, other):
         """Whether `other`, a new schedule, has the same settings as this one."""
-        return type(self) is type(other) and (self.initial_rate, self.power_t) == (
-            other.initial_rate,
-            other.power_t,
-        )
+        return type(self) is type(other) and (
+            self.initial_rate,
+            self.power_t,
+            self.warm_up,
+        ) == (other.initial_rate, other.power_t, other.warm_up)
 
     def stops_on_plateau(self):
         """Called after `n_iter_no_change` epochs without progress."""
@@ -53,7 +87,7 @@ class Constant:
 class InverseScaling(Constant):
     """lr = learning_rate_init / (t + 1)^power_t, t the rows seen before the epoch."""
 
-    def rates(self, epoch, n_steps, n_seen):
+    def full_rates(self, epoch, n_steps, n_seen):
         return np.full(n_steps, self.rate / (n_seen + 1) ** self.power_t)
 
 
@@ -67,51 +101,53 @@ class Adaptive(Constant):
         return False
 
 
-class Cosine(Constant):
-    """lr = learning_rate_init (1 + cos(pi s)) / 2, s the share of steps done.
+class Shaped(Constant):
+    """lr = learning_rate_init * shape(s), s the share of all steps that are done.
 
-    Loshchilov & Hutter (2017), one period without restarts.
+    Parameters
+    ----------
+    shape : Schedule
     """
 
     has_end = True
 
-    def rates(self, epoch, n_steps, n_seen):
-        return self.rate * self.shape(self.progress(epoch, n_steps))
+    def __init__(self, shape, rate, **settings):
+        super().__init__(rate, **settings)
+        self.shape = shape
 
-    def progress(self, epoch, n_steps):
-        """Share of all steps done before each step of the epoch."""
-        return (epoch + np.arange(n_steps) / n_steps) / self.max_iter
-
-    def shape(self, progress):
-        return 0.5 * (1.0 + np.cos(np.pi * progress))
-
-
-class OneCycle(Cosine):
-    """Up to learning_rate_init in the first 30 % of the steps, down in the rest.
-
-    Both ways along half a cosine, from 1/25 and to 1/250000 of the peak (Smith & Topin
-    2018).
-    """
-
-    rising = 0.3
-    start = 1 / 25
-    end = 1 / 250_000
-
-    def shape(self, progress):
-        up = half_cosine(progress / self.rising, self.start, 1.0)
-        down = half_cosine((progress - self.rising) / (1 - self.rising), 1.0, self.end)
-        return np.where(progress < self.rising, up, down)
-
-
-def half_cosine(progress, start, end):
-    """From start at 0 to end at 1, level at both."""
-    return end + (start - end) * 0.5 * (1.0 + np.cos(np.pi * progress))
+    def full_rates(self, epoch, n_steps, n_seen):
+        done = (epoch + np.arange(n_steps) / n_steps) / self.max_iter
+        return self.rate * self.shape.at(done, self.max_iter)
 
 
 SCHEDULES = {
     "constant": Constant,
     "invscaling": InverseScaling,
     "adaptive": Adaptive,
-    "cosine": Cosine,
-    "one_cycle": OneCycle,
+    "cosine": partial(Shaped, Cosine()),
+    "cosine_restarts": partial(Shaped, CosineWarmRestarts()),
+    "flat_cosine": partial(Shaped, FlatThenCosine()),
+    "one_cycle": partial(Shaped, OneCycle()),
 }
+WITHOUT_END = ["constant", "invscaling", "adaptive"]
+
+
+def has_end(learning_rate):
+    """Whether a schedule, given as the estimators' parameter, runs for max_iter."""
+    return learning_rate not in WITHOUT_END
+
+
+def new_schedule(learning_rate, rate, **settings):
+    """The rates that the estimators' parameter ``learning_rate`` stands for.
+
+    Parameters
+    ----------
+    learning_rate : str or Schedule
+    rate : float
+        ``learning_rate_init``.
+    **settings
+        ``power_t``, ``max_iter`` and ``warm_up``.
+    """
+    if isinstance(learning_rate, Schedule):
+        return Shaped(learning_rate, rate, **settings)
+    return SCHEDULES[learning_rate](rate, **settings)

@@ -205,7 +205,7 @@ class StochasticTraining:
         )
         if problem.tuner is not None:
             problem.tuner.set_strengths(settings)
-        self.segments = self._segments()
+        self.segments = None
         self.average = None
         if settings.averaging is not None:
             self.average = Average(
@@ -220,13 +220,6 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
-
-    def _segments(self):
-        """The strengths as they are now, for the kernels."""
-        settings = self.problem.settings
-        return self.engine.segments(
-            settings.l1, settings.l2, settings.weight_decay, settings.max_norm
-        )
 
     def _gather_statistics(self):
         """Of batch normalization, for the weights as they are."""
@@ -264,6 +257,9 @@ class StochasticTraining:
         )
         try:
             for epoch in range(max_iter):
+                # an epoch of partial_fit follows all before; only warm_up heeds it
+                if incremental:
+                    epoch = history.epochs_ever
                 task = callbacks.epoch_begins()
                 if not self._epoch(epoch, history, weights, printer):
                     break
@@ -294,6 +290,7 @@ class StochasticTraining:
         if not validates:
             weights.keep()
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
+        self._regularize(epoch)
         with _threads.borrowed(self.threads) as threads:
             loss = self.engine.run_epoch(
                 params,
@@ -341,12 +338,23 @@ class StochasticTraining:
         self.loss_progress.update(-loss)
         if problem.tuner is not None:
             problem.tuner.epoch_done(problem, self.optimizer)
-            self.segments = self._segments()
         if printer is not None:
             printer.line(
                 history.n_iter, loss, score, rate, problem.network.zero_share()
             )
         return True
+
+    def _regularize(self, epoch):
+        """Set the strengths that the epoch's regularizers have."""
+        settings = self.problem.settings
+        if settings.dropout_factors is not None:
+            self.engine.set_dropout(*settings.dropout_at(epoch))
+        self.segments = self.engine.segments(
+            settings.l1,
+            settings.l2,
+            settings.weight_decay_at(epoch),
+            settings.max_norm,
+        )
 
     def _finished(self, history):
         """Whether a plateau ends the training."""

@@ -71,6 +71,7 @@ BAD_PARAMETERS = [
     ("learning_rate", "exponential", ["exponential", "'one_cycle'"]),
     ("learning_rate_init", 0.0, ["(0.0, inf)", "0.0"]),
     ("power_t", -1.0, ["-1.0"]),
+    ("warm_up", -1.0, ["[0.0, inf)", "-1.0"]),
     ("max_iter", 0, ["[1, inf)", "0"]),
     ("shuffle", "yes", ["yes"]),
     ("random_state", "seed", ["seed"]),
@@ -133,7 +134,7 @@ def test_every_parameter_has_a_bad_value_in_the_tables(Estimator):
     tables = BAD_PARAMETERS + BAD_CLASSIFIER_PARAMETERS + BAD_REGRESSOR_PARAMETERS
     tested = {name for name, *_ in tables}
     takes_anything = {"verbose"}
-    own_tests = {"class_weight"}
+    own_tests = {"class_weight", "dropout_schedule", "weight_decay_schedule"}
     assert set(Estimator().get_params()) <= tested | takes_anything | own_tests
 
 

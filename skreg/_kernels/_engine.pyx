@@ -530,6 +530,7 @@ cdef class Engine:
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
     cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
+    cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
     cdef list buffers                    # arrays behind the pointers
 
@@ -566,6 +567,7 @@ cdef class Engine:
         self.net.n_layers = n_layers
         self.net.layers = <Layer*> address(self.layers)
         self.net.input_dropout = input_dropout
+        self.drops_inputs = input_dropout > 0
         self.net.loss = loss
         self.net.loss_parameter = loss_parameter
         self.net.label_smoothing = label_smoothing
@@ -668,6 +670,23 @@ cdef class Engine:
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
         return table
+
+    def set_dropout(self, dropout, double input_dropout):
+        """Give other rates to the layers that were made with a rate > 0.
+
+        dropout : sequence of float, one per hidden layer. Others have no masks, and
+        stay at 0.
+        """
+        cdef Py_ssize_t l
+        masks = [self.drops_inputs]
+        for l in range(self.net.n_layers - 1):
+            masks.append(self.work.keep != NULL and self.work.keep[l] != NULL)
+        for rate, masked in zip([input_dropout, *dropout], masks, strict=True):
+            if not 0 <= rate < 1 or (rate > 0 and not masked):
+                raise ValueError(f"a layer cannot take the dropout rate {rate}")
+        self.net.input_dropout = input_dropout
+        for l in range(self.net.n_layers - 1):
+            self.net.layers[l].dropout = dropout[l]
 
     def run_epoch(
         self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
@@ -876,7 +895,7 @@ cdef class Engine:
             if gathers and data.rows.dense != NULL and work.inputs == NULL:
                 # not for sparse X, of which a dense batch can be beyond any memory
                 work.inputs = self.buffer(self.capacity * work.input_stride)
-                if self.net.input_dropout > 0:
+                if self.drops_inputs:
                     work.keep_inputs = <uint8_t*> self.zeros(
                         mask_size(self.capacity * data.rows.n_features))
             work.sparse = NULL
