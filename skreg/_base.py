@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skreg import _threads
 from skreg._adaptive import Tuner
+from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._losses import loss_name
 from skreg._network import Network
@@ -410,6 +411,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 f"adversarial={self.adversarial!r} does not support sparse X: a "
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
+        check_augmentable(settings.row_functions, settings.augmentation, X)
         weights = check_weights(sample_weight, X)
         targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
         weights = self._reweight(y, weights, incremental)
@@ -544,7 +546,21 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         network = self._network
         weights = kernel_weights(training.weights, rows, network.dtype)
         data = network.data(training.X, training.targets, weights, rows)
-        return Problem(network, data, settings, *validation)
+        transform = None
+        if settings.row_functions:
+            state = self._state
+            transform = TransformedRows(
+                settings.row_functions,
+                network,
+                training.X,
+                training.targets,
+                weights,
+                rows,
+                state.key,
+            )
+            # a function that fails does so before training
+            transform.data(state.history.epochs_ever)
+        return Problem(network, data, settings, *validation, transform=transform)
 
     # -------------------------------------------------------------------- validation
 

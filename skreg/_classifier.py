@@ -41,7 +41,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
         L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
         where it reaches solver precision; it excludes ``dropout``,
-        ``input_dropout``, ``weight_decay`` and ``early_stopping``.
+        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
     l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
         (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
@@ -87,6 +87,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         `~skreg.averaging.StochasticWeightAveraging`.
     adversarial : object or None, default=None
         An `~skreg.adversarial.AdversarialTraining`; for dense X.
+    augmentation : object, list, callable or None, default=None
+        Changes of the training rows, drawn anew for every batch: an object of
+        `skreg.augmentation` such as ``Mixup()``, a list of them, or
+        ``Compose([(name, object), ...])``. A function ``f(X, rng)`` that returns an
+        array of X's shape is called once per epoch; in a list functions come first.
+        Needs dense X.
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes, multiplied into the sample weights. "balanced" makes
         the classes' total weights equal. Not for multilabel targets.
@@ -269,6 +275,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         max_grad_norm=None,
         weight_averaging=None,
         adversarial=None,
+        augmentation=None,
         class_weight=None,
         batch_size="auto",
         learning_rate="constant",
@@ -310,6 +317,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         self.max_grad_norm = max_grad_norm
         self.weight_averaging = weight_averaging
         self.adversarial = adversarial
+        self.augmentation = augmentation
         self.class_weight = class_weight
         self.batch_size = batch_size
         self.learning_rate = learning_rate

@@ -7,6 +7,7 @@ import numpy as np
 
 from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS, glorot
+from skreg._augmentation import kernel_table
 from skreg._kernels import engine
 from skreg._losses import Loss
 
@@ -203,6 +204,7 @@ class Network:
                 "label_smoothing": settings.label_smoothing,
                 "max_grad_norm": settings.max_grad_norm,
                 "attack": settings.attack,
+                "augmentation": kernel_table(settings.augmentation),
             }
         return engine.Engine(
             self.layer_sizes,

@@ -1,6 +1,6 @@
 """The parameters of the estimators: their ranges, and which exclude each other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from skreg import adversarial, averaging
 from skreg._activations import ACTIVATIONS
 from skreg._adaptive import AUTO, START
+from skreg._augmentation import read_augmentation
 from skreg._optimizers import STOCHASTIC_SOLVERS
 from skreg._schedules import SCHEDULES, WITHOUT_END, has_end
 from skreg.schedules import Schedule
@@ -40,6 +41,7 @@ CONSTRAINTS = {
     "max_grad_norm": [BOUND, None],
     "weight_averaging": [StrOptions(set(averaging.NAMES)), BaseEstimator, None],
     "adversarial": [BaseEstimator, None],
+    "augmentation": "no_validation",  # read_augmentation
     "batch_size": [StrOptions({"auto"}), COUNT],
     "learning_rate": [StrOptions(set(SCHEDULES)), Schedule],
     "learning_rate_init": [POSITIVE],
@@ -93,6 +95,10 @@ class Settings:
         Which of "l1" and "l2" are.
     dropout_factors, weight_decay_factors : ndarray of shape (max_iter,) or None
         What multiplies them, by epoch; None: nothing.
+    row_functions : list of callable
+        The user's, which make the training rows of an epoch.
+    augmentation : list of Augmentation
+        Those of the kernels.
     """
 
     hidden_layer_sizes: list
@@ -112,6 +118,8 @@ class Settings:
     tuned: tuple = ()
     dropout_factors: np.ndarray | None = None
     weight_decay_factors: np.ndarray | None = None
+    row_functions: list = field(default_factory=list)
+    augmentation: list = field(default_factory=list)
 
     def dropout_at(self, epoch):
         """(dropout, input_dropout) in an epoch of a fit."""
@@ -160,6 +168,7 @@ def read_settings(estimator):
             rule="a finite number >= 0",
         )
 
+    row_functions, augmentation = read_augmentation(estimator.augmentation)
     settings = Settings(
         hidden_layer_sizes=[int(size) for size in hidden],
         activations=per_layer(
@@ -200,6 +209,8 @@ def read_settings(estimator):
         averaging=averaging.checked(estimator.weight_averaging),
         attack=adversarial.checked(estimator.adversarial),
         tuned=tuned,
+        row_functions=row_functions,
+        augmentation=augmentation,
     )
     check_layers(settings)
     if estimator.solver == "lbfgs":
@@ -356,6 +367,12 @@ def check_lbfgs(estimator, settings):
                 f"{getattr(estimator, name)!r}, which belongs to the steps of a "
                 f"stochastic solver. {stochastic}, or set {name}=None."
             )
+    if settings.row_functions or settings.augmentation:
+        raise ValueError(
+            f"solver='lbfgs' does not support augmentation={estimator.augmentation!r}: "
+            "it minimises an objective without randomness. "
+            f"{stochastic}, or set augmentation=None."
+        )
     if estimator.weight_decay:
         raise ValueError(
             f"solver='lbfgs' does not support weight_decay={estimator.weight_decay!r}, "

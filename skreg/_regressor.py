@@ -42,7 +42,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
         L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
         where it reaches solver precision; it excludes ``dropout``,
-        ``input_dropout``, ``weight_decay`` and ``early_stopping``.
+        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
     loss : str, default="squared_error"
         "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson"
         (y >= 0) or "gamma" (y > 0). The last two predict ``exp(f(x))``.
@@ -98,6 +98,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         `~skreg.averaging.StochasticWeightAveraging`.
     adversarial : object or None, default=None
         An `~skreg.adversarial.AdversarialTraining`; for dense X.
+    augmentation : object, list, callable or None, default=None
+        Changes of the training rows, drawn anew for every batch: an object of
+        `skreg.augmentation` such as ``Mixup()``, a list of them, or
+        ``Compose([(name, object), ...])``. A function ``f(X, rng)`` that returns an
+        array of X's shape is called once per epoch; in a list functions come first.
+        Needs dense X.
     batch_size : int or "auto", default="auto"
         Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
     learning_rate : str or schedule of `skreg.schedules`, default="constant"
@@ -292,6 +298,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         max_grad_norm=None,
         weight_averaging=None,
         adversarial=None,
+        augmentation=None,
         batch_size="auto",
         learning_rate="constant",
         learning_rate_init=0.001,
@@ -335,6 +342,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.max_grad_norm = max_grad_norm
         self.weight_averaging = weight_averaging
         self.adversarial = adversarial
+        self.augmentation = augmentation
         self.batch_size = batch_size
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init

@@ -46,6 +46,8 @@ class Problem:
         What `tuner` lowers.
     tuner : Tuner or None
         Of strengths that are "auto"; it changes the settings.
+    transform : TransformedRows or None
+        Makes other data of as many rows for each epoch.
     """
 
     network: object
@@ -54,6 +56,11 @@ class Problem:
     validation_score: object = None
     validation_loss: object = None
     tuner: object = None
+    transform: object = None
+
+    def data_of_epoch(self, epoch):
+        """The rows to train on."""
+        return self.data if self.transform is None else self.transform.data(epoch)
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
@@ -289,12 +296,13 @@ class StochasticTraining:
         validates = problem.validation_score is not None
         if not validates:
             weights.keep()
+        data = problem.data_of_epoch(history.epochs_ever)
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         self._regularize(epoch)
         with _threads.borrowed(self.threads) as threads:
             loss = self.engine.run_epoch(
                 params,
-                problem.data,
+                data,
                 optimizer=self.optimizer,
                 segments=self.segments,
                 key=(self.key[0], (self.key[1] + self.optimizer.starts) % 2**32),

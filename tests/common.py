@@ -61,3 +61,11 @@ def assert_same_fit(actual, desired):
     assert_array_equal(all_weights(actual), all_weights(desired), strict=True)
     for name in FIGURES:
         assert getattr(actual, name) == getattr(desired, name), name
+
+
+def assert_refused(call, error, *parts):
+    """The call raises the error, with all parts in its message."""
+    with pytest.raises(error) as caught:
+        call()
+    for part in parts:
+        assert part in str(caught.value)

@@ -518,16 +518,21 @@ def run_epoch(
     max_norm=None,
     max_grad_norm=np.inf,
     statistics=None,
+    augment=None,
 ):
-    """One pass over the rows in the given order: new parameters, mean loss."""
+    """One pass over the rows in the given order: new parameters, mean loss.
+
+    augment: from a batch's X, y, weights and step to others.
+    """
     total = 0.0
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
         rows = order[start : start + batch_size]
+        batch = X[rows], y[rows], None if weights is None else weights[rows]
+        if augment is not None:
+            batch = augment(*batch, step=optimizer.step)
         loss, seen, gradient = network.backward(
             params,
-            X[rows],
-            y[rows],
-            None if weights is None else weights[rows],
+            *batch,
             network.masks(len(rows), key, optimizer.step),
             None if statistics is None else statistics.values,
         )

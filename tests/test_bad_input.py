@@ -7,6 +7,7 @@ import pytest
 from common import (
     FIGURES,
     all_weights,
+    assert_refused,
     both_estimators,
     data_for,
     diabetes,
@@ -101,14 +102,6 @@ BAD_REGRESSOR_PARAMETERS = [
 ]
 
 
-def assert_refused(call, error, *parts):
-    """The call raises the error, with all parts in its message."""
-    with pytest.raises(error) as caught:
-        call()
-    for part in parts:
-        assert part in str(caught.value)
-
-
 @both_estimators
 @pytest.mark.parametrize(("name", "value", "parts"), BAD_PARAMETERS)
 def test_parameters(Estimator, name, value, parts):
@@ -134,7 +127,12 @@ def test_every_parameter_has_a_bad_value_in_the_tables(Estimator):
     tables = BAD_PARAMETERS + BAD_CLASSIFIER_PARAMETERS + BAD_REGRESSOR_PARAMETERS
     tested = {name for name, *_ in tables}
     takes_anything = {"verbose"}
-    own_tests = {"class_weight", "dropout_schedule", "weight_decay_schedule"}
+    own_tests = {
+        "augmentation",
+        "class_weight",
+        "dropout_schedule",
+        "weight_decay_schedule",
+    }
     assert set(Estimator().get_params()) <= tested | takes_anything | own_tests
 
 

@@ -7,6 +7,8 @@ Where things are:
 - ``activations.pxd``  each activation with its slope, and dropout's mask on both
 - ``losses.pxd``       each loss with its derivative
 - ``dropout.pxd``      masks; ``philox.pxd`` the random numbers behind them
+- ``augmentation.pxd`` changes of the inputs in training; its ``_features``, ``_mixing``
+  and ``_images`` do them, ``_types`` describes one
 - ``matmul.pxd``       the products of a dense layer; ``matmul.h`` how they are done
 - ``sparse.pxd``       the first layer where X is sparse
 - ``vecmath.pxd``      exp, tanh, log, ... that turn into vector instructions

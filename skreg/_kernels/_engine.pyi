@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array, csr_matrix
 
 CHUNK_ROWS: int
+AUGMENTATION: np.dtype[np.void]
 
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Key: TypeAlias = tuple[int, int]
@@ -78,6 +79,7 @@ class Engine:
         label_smoothing: float = 0.0,
         max_grad_norm: float = ...,
         attack: _Attack | None = None,
+        augmentation: NDArray[np.void] | None = None,
         capacity: int = 256,
         training: bool = True,
         threads: int = 1,

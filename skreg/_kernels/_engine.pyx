@@ -9,6 +9,9 @@ from libc.string cimport memcpy, memset
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
 from skreg._kernels.adversarial cimport (
     Attack, attack_step, gradient_by_inputs, start_attack)
+from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
+from skreg._kernels.augmentation_mixing cimport mixes
+from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
 from skreg._kernels.backward cimport (
     SEGMENTS_PER_LAYER, Training, backward, begin_sparse_batch, clip_gradient, deltas,
     end_sparse_epoch, loss_and_delta, step_from_gradient)
@@ -51,8 +54,13 @@ _SEGMENT = np.dtype([
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("average_share", np.float64)], align=True)
+AUGMENTATION = np.dtype([
+    ("kind", np.intc), ("strength", np.float64), ("fill", np.float64),
+    ("probability", np.float64), ("height", np.intp), ("width", np.intp),
+    ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
+assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
 cdef extern from "Python.h":
@@ -511,6 +519,8 @@ cdef class Engine:
         Bound of the gradient's norm in `run_epoch`.
     attack : object or None
         How `run_epoch` makes adversarial examples: with the attributes of `Attack`.
+    augmentation : ndarray of AUGMENTATION or None
+        What changes the inputs in training, in this order.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -532,13 +542,14 @@ cdef class Engine:
     cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
     cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
+    cdef object augmentation             # and behind the workspace's augmentations
     cdef list buffers                    # arrays behind the pointers
 
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
         double norm_epsilon=1e-5, bint residual=False, double label_smoothing=0.0,
-        double max_grad_norm=INFINITY, attack=None,
+        double max_grad_norm=INFINITY, attack=None, augmentation=None,
         Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
@@ -578,12 +589,25 @@ cdef class Engine:
                 attack.n_steps, attack.l2, attack.random_start, attack.epsilon,
                 attack.step_size, attack.clean_weight, attack.lower, attack.upper)
 
+        self.augmentation = self.checked_augmentation(augmentation)
         self.capacity = capacity
         self.threads = threads
         workspaces = 1 if training else threads
         self.work = <Workspace*> self.zeros(workspaces * sizeof(Workspace))
         for t in range(workspaces):
             self.make_workspace(&self.work[t], layer_sizes, training)
+
+    cdef checked_augmentation(self, table):
+        """A copy of the table, or an error where it would lead the kernels astray."""
+        n_features = self.net.layers[0].n_in
+        table = np.array([] if table is None else table, dtype=AUGMENTATION)
+        for step in table:
+            size = step["height"] * step["width"] * step["channels"]
+            if not 0 <= step["kind"] < N_KINDS:
+                raise ValueError(f"unknown augmentation {step['kind']}")
+            if size not in (0, n_features):
+                raise ValueError(f"images of {size} numbers in {n_features} features")
+        return table
 
     cdef int make_workspace(
         self, Workspace* work, layer_sizes, bint training
@@ -610,6 +634,7 @@ cdef class Engine:
                     max(<Py_ssize_t> BLOCK_SIZE, BLOCK_INPUTS * widest))
         if not training:
             return 0
+        self.make_room_for_images(work, threads)
         work.slopes = self.buffers_per_layer(strides)
         work.losses = <double*> self.zeros(self.capacity * sizeof(double))
         work.keep = <uint8_t**> self.zeros(n_layers * sizeof(void*))
@@ -628,6 +653,25 @@ cdef class Engine:
                 n_out = layer_sizes[l + 1]
                 work.norms[l].normalised = self.buffer(self.capacity * strides[l])
                 work.norms[l].inverse_spread = self.buffer(n_out)
+        return 0
+
+    cdef int make_room_for_images(self, Workspace* work, int threads) except -1:
+        """Scratch for the augmentation that needs the most."""
+        cdef Augmentation* step
+        cdef Py_ssize_t numbers = 0
+        cdef Py_ssize_t offsets = 0
+        cdef Py_ssize_t i
+        cdef int t
+        work.augmentations.n = len(self.augmentation)
+        work.augmentations.steps = <Augmentation*> address(self.augmentation)
+        for i in range(work.augmentations.n):
+            step = &work.augmentations.steps[i]
+            numbers = max(numbers, image_scratch(step))
+            offsets = max(offsets, image_offsets(step))
+        for t in range(threads):
+            work.scratch[t].images.numbers = self.buffer(numbers)
+            work.scratch[t].images.offsets = <int32_t*> self.zeros(
+                offsets * sizeof(int32_t))
         return 0
 
     cdef stride_of(self, Py_ssize_t n):
@@ -791,8 +835,8 @@ cdef class Engine:
     ):
         """Mean loss over all rows, and its gradient unless `gradient` is None.
 
-        With a key, dropout is on, with the masks of that step; for this the rows must
-        fit into one batch.
+        With a key, dropout and augmentation are on, with the numbers of that step; for
+        this the rows must fit into one batch.
         """
         cdef Pass loop = self.training_loop(data, key, self.capacity)
         loop.params = self.parameters(params)
@@ -801,7 +845,7 @@ cdef class Engine:
         loop.noise.step = step
         threads = min(threads, self.threads)
         if loop.noise.on and data.rows.n > self.capacity:
-            raise ValueError("with dropout the rows must fit into one batch")
+            raise ValueError("with noise the rows must fit into one batch")
         with nogil:
             run_team(
                 threads, full_batch_f32 if self.single else full_batch_f64, &loop)
@@ -879,7 +923,7 @@ cdef class Engine:
         return self.loop(data, key, batch_size)
 
     cdef Pass loop(self, Data data, key, Py_ssize_t batch_size) except *:
-        """A pass over the data; with a key, dropout is on."""
+        """A pass over the data; with a key, dropout and augmentation are on."""
         cdef Pass loop
         cdef Workspace* work
         cdef int t
@@ -895,10 +939,15 @@ cdef class Engine:
             if gathers and data.rows.dense != NULL and work.inputs == NULL:
                 # not for sparse X, of which a dense batch can be beyond any memory
                 work.inputs = self.buffer(self.capacity * work.input_stride)
+                if work.slopes != NULL:
+                    self.make_room_for_mixing(work)
                 if self.drops_inputs:
                     work.keep_inputs = <uint8_t*> self.zeros(
                         mask_size(self.capacity * data.rows.n_features))
             work.sparse = NULL
+            work.augmentations.mixing.offset = 0
+        if data.rows.dense == NULL and key is not None and len(self.augmentation):
+            raise ValueError("sparse X cannot be augmented")
         if data.rows.dense == NULL and self.work.slopes != NULL:
             self.make_room_for_sparse(data)
             self.work.sparse = &self.sparse
@@ -945,6 +994,14 @@ cdef class Engine:
             work.perturbed = self.buffer(self.capacity * work.input_stride)
             work.shift = self.buffer(self.capacity * n_features)
             work.input_gradient = self.buffer(self.capacity * n_features)
+    cdef int make_room_for_mixing(self, Workspace* work) except -1:
+        cdef Py_ssize_t i
+        for i in range(work.augmentations.n):
+            if mixes(&work.augmentations.steps[i]):
+                work.augmentations.mixing.inputs = self.buffer(
+                    self.capacity * work.input_stride)
+                work.augmentations.mixing.shares = <double*> self.zeros(
+                    self.capacity * sizeof(double))
         return 0
 
     cdef int make_room_for_sparse(self, Data data) except -1:

@@ -4,11 +4,15 @@ Nothing here is used by a fit: the same inline functions are compiled into _engi
 """
 
 cimport numpy as cnp
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 # Not `from skreg._kernels cimport activations`: Cython leaves such a file out of what
 # it tells the build to watch.
 cimport skreg._kernels.activations as activations
+cimport skreg._kernels.augmentation as augmentation
+cimport skreg._kernels.augmentation_features as augmentation_features
+cimport skreg._kernels.augmentation_images as augmentation_images
+cimport skreg._kernels.augmentation_types as augmentation_types
 cimport skreg._kernels.dropout as dropout
 cimport skreg._kernels.losses as losses
 cimport skreg._kernels.matmul as matmul
@@ -16,7 +20,7 @@ cimport skreg._kernels.optimizers as optimizers
 cimport skreg._kernels.philox as philox
 cimport skreg._kernels.vecmath as vecmath
 from skreg._kernels.dropout cimport Noise
-from skreg._kernels.team cimport Block, parts
+from skreg._kernels.team cimport Block, Team, parts
 from skreg._kernels.types cimport real
 
 import numpy as np
@@ -72,6 +76,53 @@ def dropout_factor(double rate, key, Py_ssize_t layer, step, uint64_t element):
     return dropout.dropout_factor(noise, layer, rate, element)
 
 
+def normal_numbers(key, Py_ssize_t layer, step, Py_ssize_t groups):
+    """Standard normal numbers from the words of this layer's groups, float32."""
+    cdef uint32_t words[64]
+    cdef float[:, ::1] out = np.empty((groups, 64), dtype=np.float32)
+    cdef philox.Philox rng
+    cdef Py_ssize_t group
+    rng.key[0], rng.key[1] = key
+    for group in range(groups):
+        philox.group_words(
+            rng, philox.STREAM_AUGMENTATION, layer, step, group, words)
+        augmentation_features.normal_numbers(words, &out[group, 0])
+    return np.asarray(out).ravel()
+
+
+def augmented(const real[:, ::1] x, table, key, step):
+    """A batch after all augmentations of a table, and how it was mixed.
+
+    Returns the inputs, the share that each row has in itself, and the offset of the
+    partners, 0 where nothing was mixed.
+    """
+    cdef real[:, ::1] inputs = np.array(x)
+    cdef real[:, ::1] mixed = np.empty_like(inputs)
+    cdef double[::1] shares = np.ones(len(x))
+    cdef char[::1] steps = np.ascontiguousarray(table).view(np.int8)
+    cdef augmentation.Augmentations all_
+    cdef augmentation.ImageScratch scratch
+    cdef Noise noise
+    cdef Py_ssize_t i, size = 0
+    cdef real* result
+    all_.n = len(table)
+    all_.steps = <augmentation_types.Augmentation*> &steps[0]
+    all_.mixing.inputs, all_.mixing.shares = &mixed[0, 0], &shares[0]
+    for i in range(all_.n):
+        size = max(size, augmentation_images.image_scratch(&all_.steps[i]))
+    cdef real[::1] numbers = np.empty(size + 1, dtype=np.asarray(inputs).dtype)
+    cdef int32_t[::1] offsets = np.empty(size + 1, dtype=np.int32)
+    scratch.numbers, scratch.offsets = &numbers[0], &offsets[0]
+    noise.on = True
+    noise.rng.key[0], noise.rng.key[1] = key
+    noise.step = step
+    result = augmentation.augment(
+        &all_, noise, inputs.shape[0], inputs.shape[1], &inputs[0, 0], inputs.shape[1],
+        &scratch, Team(0, 1))
+    after = np.asarray(mixed) if result == &mixed[0, 0] else np.asarray(inputs)
+    return after, np.asarray(shares), all_.mixing.offset
+
+
 def activate(int activation, const real[::1] z):
     """act(z) and act'(z)."""
     cdef real[::1] value = np.array(z)
@@ -103,6 +154,17 @@ def vector_function(name, const real[::1] x):
         else:
             y[i] = vecmath.normal_cdf(x[i])
     return np.asarray(y)
+
+
+def sine_and_cosine(const float[::1] x):
+    """sin(pi x) and cos(pi x), by element."""
+    cdef float[::1] sine = np.empty_like(x)
+    cdef float[::1] cosine = np.empty_like(x)
+    cdef Py_ssize_t i
+    for i in range(x.shape[0]):
+        sine[i] = vecmath.sinpi_f32(x[i])
+        cosine[i] = vecmath.cospi_f32(x[i])
+    return np.asarray(sine), np.asarray(cosine)
 
 
 def losses_of(

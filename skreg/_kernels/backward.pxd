@@ -14,6 +14,7 @@ from libc.math cimport INFINITY, sqrt
 from libc.string cimport memset
 
 from skreg._kernels.activations cimport Mask
+from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
@@ -23,7 +24,7 @@ from skreg._kernels.max_norm cimport (
     MAX_NORM_COLUMNS, column_squares, project_columns)
 from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, optimizer_step)
-from skreg._kernels.rows cimport Rows, gather_target, row_of, row_weight
+from skreg._kernels.rows cimport Rows, gather_target, row_of
 from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
@@ -75,6 +76,7 @@ cdef inline double loss_and_delta(
     cdef Py_ssize_t n_outputs = net.layers[last].n_out
     cdef Py_ssize_t size = n_outputs * LOSS_ROWS
     cdef Py_ssize_t n_rows = batch.selection.rows
+    cdef Mixing* mixing = &work.augmentations.mixing
     cdef const real* f = <const real*> work.outputs[last]
     cdef real* delta = <real*> work.slopes[last]
     cdef real* turned = <real*> work.scratch[batch.team.thread].rows
@@ -95,7 +97,12 @@ cdef inline double loss_and_delta(
         for i in range(rows):
             row = row_of(data, &batch.selection, first + i)
             gather_target(data, row, n_outputs, target + i, LOSS_ROWS)
-            weights[i] = row_weight(data, row, type_)
+            weights[i] = mixed_weight(
+                mixing, data, &batch.selection, first + i, type_)
+            if mixing.offset > 0:
+                mix_target(
+                    mixing, data, &batch.selection, first + i, n_outputs, weights[i],
+                    target + i, LOSS_ROWS)
         for i in range(rows, LOSS_ROWS):
             weights[i] = 0
         if net.label_smoothing > 0:

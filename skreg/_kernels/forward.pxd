@@ -1,6 +1,6 @@
 """Forward: from the rows of a batch to the raw outputs of the network.
 
-    x_0 = X (with input dropout),  z_l = x_l W_l + b_l
+    x_0 = X (augmented, then with input dropout),  z_l = x_l W_l + b_l
     x_{l+1} = mask_l * act_l(norm_l(z_l)), or mask_l * norm_l(act_l(z_l)), [+ x_l]
 
 Training and prediction share `layer_forward`; without noise and slopes it is
@@ -10,11 +10,13 @@ prediction, in which batch normalization is part of the weights.
 from libc.stdint cimport uint8_t
 
 from skreg._kernels.activations cimport Mask, activate
+from skreg._kernels.augmentation cimport augment
+from skreg._kernels.augmentation_mixing cimport Mixing, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, normalise_strip
 from skreg._kernels.dropout cimport Noise, draw_mask, draw_of, group_elements
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.matmul cimport forward_product, product_shape
-from skreg._kernels.rows cimport Rows, Selection, gather_inputs, row_of, row_weight
+from skreg._kernels.rows cimport Rows, Selection, gather_inputs
 from skreg._kernels.sparse cimport sparse_forward
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
@@ -67,24 +69,37 @@ cdef inline bint masks_inputs(Batch* batch) noexcept nogil:
     return batch.noise.on and batch.net.input_dropout > 0
 
 
+cdef inline bint augments_inputs(Batch* batch) noexcept nogil:
+    return batch.noise.on and batch.work.augmentations.n > 0
+
+
 cdef inline const real* batch_inputs(
     Batch* batch, Py_ssize_t* stride, const real* _
 ) noexcept nogil:
-    """The dense inputs of a batch, masked, and their stride; NULL where X is sparse."""
+    """The dense inputs of a batch and their stride; NULL where X is sparse.
+
+    With noise they are augmented, then masked.
+    """
     cdef Rows* data = batch.data
     cdef Workspace* work = batch.work
     cdef real* inputs = <real*> work.inputs
     cdef bint masks = masks_inputs(batch)
+    cdef bint augments = augments_inputs(batch)
     cdef Share rows
     if data.dense == NULL:
         return NULL
-    if batch.selection.order == NULL and data.subset == NULL and not masks:
+    if (batch.selection.order == NULL and data.subset == NULL
+            and not masks and not augments):
         # rows that follow each other are read where they are
         stride[0] = data.n_features
         return <const real*> data.dense + batch.selection.first * data.n_features
     stride[0] = work.input_stride
     rows = share_of(batch.team, batch.selection.rows)
     gather_inputs(data, &batch.selection, rows.first, rows.last, inputs, stride[0])
+    if augments:
+        inputs = augment(
+            &work.augmentations, batch.noise, batch.selection.rows, data.n_features,
+            inputs, stride[0], &work.scratch[batch.team.thread].images, batch.team)
     if masks:
         mask_inputs(
             batch.net.input_dropout, work.keep_inputs, rows, data.n_features, inputs,
@@ -97,15 +112,15 @@ cdef inline void share_weights(Batch* batch, const real* type_) noexcept nogil:
     cdef real* shares = <real*> batch.work.shares
     cdef Py_ssize_t rows = batch.selection.rows
     cdef double total = 0
-    cdef Py_ssize_t i, row
+    cdef Mixing* mixing = &batch.work.augmentations.mixing
+    cdef Py_ssize_t i
     if batch.team.thread > 0:
         return
     for i in range(rows):
-        row = row_of(batch.data, &batch.selection, i)
-        total += row_weight(batch.data, row, type_)
+        total += mixed_weight(mixing, batch.data, &batch.selection, i, type_)
     for i in range(rows):
-        row = row_of(batch.data, &batch.selection, i)
-        shares[i] = <real> (row_weight(batch.data, row, type_) / total)
+        shares[i] = <real> (
+            mixed_weight(mixing, batch.data, &batch.selection, i, type_) / total)
 
 
 cdef inline const real* begin_batch(
@@ -119,6 +134,9 @@ cdef inline const real* begin_batch(
             wait_for_team(batch.team.size)
     inputs = batch_inputs(batch, stride, type_)
     if batch.work.norms != NULL:
+        if augments_inputs(batch):
+            # the shares of mixed rows
+            wait_for_team(batch.team.size)
         share_weights(batch, type_)
     wait_for_team(batch.team.size)
     return inputs

@@ -24,6 +24,7 @@ cdef extern from "philox.h" nogil:
 cdef enum Stream:
     STREAM_DROPOUT = 0
     STREAM_SHUFFLE = 1
+    STREAM_AUGMENTATION = 2
     STREAM_ATTACK = 3
 
 cdef enum:

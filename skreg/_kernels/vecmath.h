@@ -1,4 +1,4 @@
-/* exp, expm1, tanh, log and erf without branches or library calls, so that a loop over
+/* exp, expm1, tanh, log, erf, sine and cosine without branches or library calls, so that a loop over
  * them is turned into vector instructions. One definition per type, by inclusion:
  * REAL is the type, BITS the integer type of its width.
  *
@@ -89,6 +89,31 @@ static inline float normal_cdf_f32(float z)
 static inline double normal_cdf_f64(double z)
 {
     return 0.5 * erfc(-z * 0.70710678118654752440);
+}
+
+/* sin(pi x) for |x| <= 1/2: an odd polynomial, the best in relative error, 5e-9. */
+static inline float sine_half_turn_f32(float x)
+{
+    float s = x * x;
+    float sum = 0.0775603931f;
+    sum = sum * s - 0.598242130f;
+    sum = sum * s + 2.55006973f;
+    sum = sum * s - 5.16770968f;
+    sum = sum * s + 3.14159264f;
+    return x * sum;
+}
+
+/* cos(pi x) for |x| <= 1. */
+static inline float cospi_f32(float x)
+{
+    return sine_half_turn_f32(0.5f - fabsf(x));
+}
+
+/* sin(pi x) for |x| <= 1: sin(pi |x|) is that of 1/2 - ||x| - 1/2|. */
+static inline float sinpi_f32(float x)
+{
+    float sine = sine_half_turn_f32(0.5f - fabsf(fabsf(x) - 0.5f));
+    return x < 0.0f ? -sine : sine;
 }
 
 #endif

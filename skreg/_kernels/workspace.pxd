@@ -8,6 +8,7 @@ the shapes alone, not on the number of threads.
 
 from libc.stdint cimport uint8_t
 
+from skreg._kernels.augmentation cimport Augmentations, ImageScratch
 from skreg._kernels.batch_norm cimport Norm, Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.rows cimport Rows, Selection
@@ -28,12 +29,14 @@ cdef struct Scratch:
     void* panel       # for the matrix products
     void* block       # BLOCK_SIZE numbers, or BLOCK_INPUTS rows of the widest layer
     void* rows        # 4 times (n_outputs, LOSS_ROWS)
+    ImageScratch images
 
 cdef struct Workspace:
     # Buffers for `capacity` rows, laid out once; a batch uses the first rows.
     Py_ssize_t capacity
     Py_ssize_t input_stride
     void* inputs           # (capacity, n_features), for dense X; NULL for prediction
+    Augmentations augmentations
     uint8_t* keep_inputs   # mask of the inputs
     Py_ssize_t* strides    # per layer: of its outputs and slopes
     void** outputs         # per layer: (capacity, n_out)
