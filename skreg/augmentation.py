@@ -142,8 +142,8 @@ class GaussianNoise(Augmentation):
     >>> from skreg.augmentation import GaussianNoise
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=GaussianNoise(0.2), learning_rate="one_cycle", max_iter=20,
-    ...     random_state=0,
+    ...     augmentation=GaussianNoise(0.2), learning_rate="one_cycle",
+    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
     ... )
     >>> model.fit(scale(X), y).score(scale(X), y) > 0.95
     True
@@ -248,8 +248,8 @@ class FeatureMasking(Augmentation):
     >>> from skreg.augmentation import FeatureMasking
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=FeatureMasking(0.2), learning_rate="one_cycle", max_iter=20,
-    ...     random_state=0,
+    ...     augmentation=FeatureMasking(0.2), learning_rate="one_cycle",
+    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
     ... )
     >>> model.fit(scale(X), y).score(scale(X), y) > 0.95
     True
@@ -339,7 +339,7 @@ class Mixup(_Mixing):
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
     ...     augmentation=Mixup(0.4), learning_rate="one_cycle", learning_rate_init=0.01,
-    ...     max_iter=20, random_state=0,
+    ...     batch_size=32, max_iter=20, random_state=0,
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
@@ -489,7 +489,7 @@ class ImageShift(Augmentation):
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
     ...     augmentation=ImageShift((8, 8), 1), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     learning_rate_init=0.01, batch_size=32, max_iter=20, random_state=0,
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
@@ -550,7 +550,7 @@ class ImageScale(Augmentation):
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
     ...     augmentation=ImageScale((8, 8), 0.2), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     learning_rate_init=0.01, batch_size=32, max_iter=20, random_state=0,
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True

@@ -1,7 +1,7 @@
 """Augmentations of images: rows are (height, width, channels), row-major.
 
-Each makes some rows of a batch anew from a copy. Scratch, per thread, as `image_scratch`
-and `image_offsets` say.
+Each makes some rows of a batch anew from a copy. Every thread has its own scratch, of
+`image_scratch` numbers and `image_offsets` whole numbers.
 """
 
 from libc.math cimport floor
@@ -65,7 +65,7 @@ cdef inline void shift_images(
     Augmentation* step, Draws* draws, Share rows, real* x, Py_ssize_t stride,
     real* scratch,
 ) noexcept nogil:
-    """Moves each row's image by -pixels, ..., pixels: down by word 0, right by word 1."""
+    """Moves each row's image by -pixels to pixels: down by word 0, right by word 1."""
     cdef Py_ssize_t pixels = <Py_ssize_t> step.strength
     cdef Py_ssize_t line = step.width * step.channels
     cdef real fill = <real> step.fill
@@ -111,8 +111,8 @@ cdef inline void scale_images(
 ) noexcept nogil:
     """Grows each row's image by 1 + scale * U(-1, 1), word 0, about its centre.
 
-    Bilinear: along y, a line at a time, then along x. A frame of `fill`, one pixel wide,
-    stands for all that is outside.
+    Bilinear: along y, a line at a time, then along x. A frame of `fill`, one pixel
+    wide, stands for all that is outside.
     """
     cdef Py_ssize_t channels = step.channels
     cdef Py_ssize_t line = step.width * channels
