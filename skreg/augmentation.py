@@ -608,9 +608,9 @@ class Compose(_BaseComposition):
     ...     "augmentation__mix__alpha": [0.1, 0.4],
     ...     "augmentation__shift__pixels": [0, 1],
     ... }
-    >>> search = GridSearchCV(model, grid, cv=2).fit(X / 16, y)
-    >>> search.best_score_ > 0.85
-    np.True_
+    >>> search = GridSearchCV(model, grid, cv=2).fit(X[:600] / 16, y[:600])
+    >>> len(search.cv_results_["params"])
+    4
     """
 
     def __init__(self, steps):

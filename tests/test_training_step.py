@@ -1,6 +1,7 @@
 """Whole epochs of the kernels against the plain NumPy oracle, over drawn networks."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
@@ -17,10 +18,20 @@ from cases import (
 )
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from reference_augmentation import augment
 
 from skreg._activations import ACTIVATIONS
+from skreg._augmentation import kernel_table
 from skreg._batch_norm import Statistics
 from skreg._optimizers import Optimizer
+from skreg.augmentation import (
+    CutMix,
+    FeatureMasking,
+    FeatureScaling,
+    ImageFlip,
+    ImageScale,
+    Mixup,
+)
 
 EPOCHS = 3
 
@@ -41,6 +52,7 @@ class Training:
     csr: bool
     subset: bool
     shuffle: bool
+    augmentation: list
     max_norm: list
     max_grad_norm: float
     average_decay: float
@@ -114,6 +126,7 @@ class Training:
                 max_norm=self.max_norm,
                 max_grad_norm=self.max_grad_norm,
                 statistics=statistics,
+                augment=partial(augment, self.augmentation, key=self.key),
             )
             moments = [] if statistics is None else statistics.flat()
             yield params, loss, optimizer.average, moments
@@ -125,6 +138,7 @@ class Training:
             dtype,
             capacity=self.batch_size,
             max_grad_norm=self.max_grad_norm,
+            augmentation=kernel_table(self.augmentation),
         )
         statistics = None
         if self.network.batch_norm:
@@ -207,10 +221,34 @@ optimizers = st.one_of(
 
 
 @st.composite
+def augmentations(draw, n_features):
+    """Lists with at most one kind of mixing.
+
+    Noise is left out: it is made in single precision, further from the oracle.
+    """
+    image = (1, n_features)
+    row_by_row = st.sampled_from(
+        [
+            FeatureScaling(0.3),
+            FeatureMasking(0.25, fill=1.0),
+            ImageFlip(image),
+            ImageScale(image, 0.4),
+        ]
+    )
+    mixing = st.sampled_from([Mixup(0.7), CutMix(probability=0.7), CutMix(shape=image)])
+    steps = draw(st.lists(row_by_row, max_size=2))
+    if draw(st.booleans()):
+        steps.insert(draw(st.integers(0, len(steps))), draw(mixing))
+    return steps
+
+
+@st.composite
 def trainings(draw):
     network = draw(networks())
     n_matrices = len(network.layer_sizes) - 1
     rows = draw(st.integers(1, 40))
+    csr = draw(st.booleans())
+    augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
     return Training(
         network=network,
         rows=rows,
@@ -221,9 +259,10 @@ def trainings(draw):
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
         rate=draw(st.sampled_from([0.001, 0.01, 0.03])),
         weighted=draw(st.booleans()),
-        csr=draw(st.booleans()),
+        csr=csr,
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
+        augmentation=augmentation,
         max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
