@@ -994,6 +994,8 @@ cdef class Engine:
             work.perturbed = self.buffer(self.capacity * work.input_stride)
             work.shift = self.buffer(self.capacity * n_features)
             work.input_gradient = self.buffer(self.capacity * n_features)
+        return 0
+
     cdef int make_room_for_mixing(self, Workspace* work) except -1:
         cdef Py_ssize_t i
         for i in range(work.augmentations.n):
