@@ -290,10 +290,15 @@ def assert_equal(training, dtype, tolerance):
             np.testing.assert_allclose(result, oracle, rtol=tolerance, atol=tolerance)
 
 
+def tolerance(training):
+    """Norms of two or three rows that are much alike enlarge every rounding error."""
+    return 1e-9 if training.network.batch_norm is None else 1e-6
+
+
 @settings(max_examples=300, deadline=None)
 @given(trainings())
 def test_epochs_equal_the_oracle(training):
-    assert_equal(training, np.float64, 1e-9)
+    assert_equal(training, np.float64, tolerance(training))
 
 
 @settings(max_examples=100, deadline=None)
@@ -309,4 +314,4 @@ def test_epochs_in_single_precision_are_near_the_oracle(training):
 @settings(max_examples=10_000, deadline=None)
 @given(trainings())
 def test_many_more_epochs_equal_the_oracle(training):
-    assert_equal(training, np.float64, 1e-9)
+    assert_equal(training, np.float64, tolerance(training))
