@@ -84,8 +84,8 @@ axes[0].legend(loc="lower left", fontsize="small")
 # train. With ReLU norms alone help little at sixteen layers, and in the deeper networks
 # those after the activation are worse than none: a norm keeps the size of what goes
 # forward, while gradients grow on their way back. There it takes the connections, and
-# both together do best. That a depth can be trained does not mean that it is of use: the
-# deepest ReLU network is no better than the one with a single layer.
+# both together do best. That a depth can be trained does not mean that it is of use:
+# the deepest ReLU network is no better than the one with a single layer.
 #
 # A table with one hidden layer
 # -----------------------------
@@ -147,7 +147,7 @@ ax.set_ylabel("R2 less that of the plain network")
 ax.legend()
 
 # %%
-# The bars are standard deviations over the folds. Differences are within them, so one
-# would not choose by this table; what it says is that batch normalization is no plain
-# gain. In batches of 8 its noise regularizes, as dropout does; in larger ones the
-# network is rather worse with it than without.
+# The bars are standard deviations over the folds, and most differences are within them.
+# What can be said is that batch normalization is no plain gain here. In small batches
+# its noise may do what that of dropout does, though it varies more from fold to fold;
+# in larger ones the network is rather worse with it than without.

@@ -77,19 +77,24 @@ curves = {
 
 fig, axes = plt.subplots(1, 3, figsize=(12, 4), sharey=True, layout="constrained")
 for ax, label in zip(axes, rates, strict=True):
-    for name in averages:
-        style = "k-" if name == "last iterate" else "-"
-        ax.plot(np.arange(1, epochs + 1), curves[name, label].mean(0), style, label=name)
+    for k, name in enumerate(averages):
+        # in front, for "swa" is the last iterate until it begins
+        front = {"color": "black", "zorder": 3} if k == 0 else {"color": f"C{k}"}
+        mean = curves[name, label].mean(0)
+        ax.plot(np.arange(1, epochs + 1), mean, label=name, **front)
     ax.set_yscale("log")
+    ax.set_ylim(0.09, 0.5)
+    ax.set_yticks([0.1, 0.2, 0.4], [0.1, 0.2, 0.4])
+    ax.minorticks_off()
     ax.set_title(label)
     ax.set_xlabel("epoch")
 axes[0].set_ylabel("log loss on rows held out")
 axes[0].legend()
 
 # %%
-# An epoch has 29 steps. The averages begin with a memory of a ninth of the steps so far,
-# which is why the three exponential ones start alike; that of 0.9 stops at ten steps, a
-# third of an epoch.
+# An epoch has 29 steps. The averages begin with a memory of a ninth of the steps so
+# far, which is why the three exponential ones start alike; that of 0.9 stops at ten
+# steps, a third of an epoch.
 #
 # In figures, the loss at the end, with the standard deviation over seeds:
 
@@ -100,9 +105,9 @@ for name in averages:
 
 # %%
 # At the high constant rate the last iterate is a matter of luck: it jumps from epoch to
-# epoch, and differs between seeds. All averages are better and steadier. At the low rate
-# the weights are still on their way at the end, and an average, which lags behind, is
-# worse the further it looks back. Under the cosine schedule the steps have died out, the
-# iterates of the end are all alike, and nothing is left to average. An average in the
-# place of a schedule reaches what the schedule reaches, at any epoch and without having
-# to know the last one beforehand.
+# epoch, and differs between seeds. All averages are better and steadier. At the low
+# rate the weights are still on their way at the end, and an average, which lags behind,
+# is worse the further it looks back. Under the cosine schedule the steps have died out,
+# the iterates of the end are all alike, and nothing is left to average. An average in
+# the place of a schedule reaches what the schedule reaches, at any epoch and without
+# having to know the last one beforehand.

@@ -10,8 +10,9 @@ training on such images change? :doc:`/guide/adversarial` says what is minimised
 # Four networks
 # -------------
 #
-# One as it is, one with dropout, and two that are trained on adversarial images as well,
-# in which each pixel, between 0 and 1, may move by up to 0.1. 600 images are held out.
+# One as it is, one with dropout, and two that are trained on adversarial images as
+# well, in which each pixel, between 0 and 1, may move by up to 0.1. 600 images are held
+# out.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,17 +83,18 @@ for ax, n_steps in zip(axes, [1, 20], strict=True):
     ax.set_title(f"attack of {n_steps} step" + "s" * (n_steps > 1))
 
 # %%
-# Training at 0.1 raises the curves far beyond 0.1, and costs nothing on the images as they
-# are: on these digits it is a good regularizer too, which one should not expect in
-# general. Dropout changes little. One step of the attack in training does nearly as well
-# as five. No network is robust at 0.2, even of those that looked passable under the weak
-# attack on the left; so judge by the strong one on the right.
+# Training at 0.1 raises the curves far beyond 0.1, and costs nothing on the images as
+# they are: on these digits it is a good regularizer too, which one should not expect in
+# general. Dropout changes little. One step of the attack in training does nearly as
+# well as five. No network is robust at 0.2, even of those that looked passable under
+# the weak attack on the left; so judge by the strong one on the right.
 #
 # What the attacks look like
 # --------------------------
 #
-# The same images, each moved by up to 0.15 a pixel against the plain network and against
-# the one trained with five steps. The title is the class that the network then sees.
+# The same images, each moved by up to 0.15 a pixel against the plain network and
+# against the one trained with five steps. The title is the class that the network then
+# sees.
 
 chosen = [np.flatnonzero(y_test == digit)[0] for digit in range(8)]
 fig, axes = plt.subplots(3, 8, figsize=(10, 4.4), layout="constrained")

@@ -13,8 +13,13 @@ Where things are:
 - ``sparse.pxd``       the first layer where X is sparse
 - ``vecmath.pxd``      exp, tanh, log, ... that turn into vector instructions
 - ``vectors.h``        vectors of each instruction set, for the headers in C
-- ``network.pxd``      forward and backward of a network for one batch, block by block
-- ``optimizers.pxd``   Adam and SGD steps with decay and the L1 prox
+- ``workspace.pxd``    buffers for the batches, and how their work is cut into blocks
+- ``forward.pxd``      from the rows of a batch to the raw outputs of the network
+- ``backward.pxd``     from the losses of a batch to the steps, with gradient clipping
+- ``batch_norm.pxd``   normalising a layer's units over a batch, and the way back
+- ``optimizers.pxd``   Adam and SGD steps with decay, the L1 prox and moving averages
+- ``max_norm.pxd``     the bound on a unit's incoming weights, after the step
+- ``adversarial.pxd``  perturbing the rows of a batch so that the loss rises
 - ``team.pxd``         threads, and how they share the blocks
 - ``_engine.pyx``      the loops over batches, called from Python
 - ``_units.pyx``       single kernels opened to Python, for tests and documentation
