@@ -364,11 +364,18 @@ class StochasticTraining:
             settings.max_norm,
         )
 
+    @property
+    def runs_to_the_end(self):
+        """Whether max_iter is the end by design, of the schedule or of the average."""
+        return self.schedule.has_end or (
+            self.average is not None and not self.average.exponential
+        )
+
     def _finished(self, history):
         """Whether a plateau ends the training."""
         if self.problem.validation_score is not None:
             progress, figure = self.score_progress, "validation score"
-        elif not self.schedule.has_end:
+        elif not self.runs_to_the_end:
             progress, figure = self.loss_progress, "training loss"
         else:
             return False
@@ -390,7 +397,7 @@ class StochasticTraining:
         return stops
 
     def _warn_if_not_converged(self, max_iter):
-        if not self.schedule.has_end:
+        if not self.runs_to_the_end:
             warnings.warn(
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "
                 "max_iter or learning_rate_init, or take a schedule with an end, such "

@@ -1,5 +1,6 @@
 """Adversarial training: small perturbations of the rows that raise the loss most."""
 
+import copy
 from dataclasses import dataclass
 from numbers import Integral, Real
 
@@ -7,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
 
@@ -169,7 +171,10 @@ def adversarial_examples(
             f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
             "pass the last step and X as it is transformed by the others."
         )
-    X = np.array(X, dtype=estimator.coefs_[0].dtype)
+    X = validate_data(
+        estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True
+    )
+    estimator = without_names(estimator)
     if attack is None:
         return X
     shift = np.zeros_like(X)
@@ -186,6 +191,13 @@ def adversarial_examples(
             np.sign(g, out=g)
         shift = project(shift + attack.step_size * g, attack)
     return np.clip(X + shift, attack.lower, attack.upper).astype(X.dtype)
+
+
+def without_names(estimator):
+    """The same estimator for rows that are arrays, whatever it was fitted on."""
+    unnamed = copy.copy(estimator)
+    unnamed.__dict__.pop("feature_names_in_", None)
+    return unnamed
 
 
 def project(shift, attack):
@@ -246,7 +258,7 @@ def checked(adversarial):
 
 
 def default_step_size(epsilon, n_steps, random_start):
-    """Far enough to reach the border of the ball from everywhere in it."""
+    """The usual ones; several steps reach the border from everywhere in the ball."""
     if n_steps > 1:
         return 2.5 * epsilon / n_steps
     return 1.25 * epsilon if random_start else epsilon

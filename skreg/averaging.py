@@ -68,9 +68,10 @@ class StochasticWeightAveraging(BaseEstimator):
 
         average <- average + (w - average) / k.
 
-    Works best where the rate stays high: with ``learning_rate="constant"``. Predictions
-    and ``coefs_`` are those of the average. ``weight_averaging="swa"`` is this with its
-    defaults.
+    Works best where the rate stays high: with ``learning_rate="constant"``. Training
+    goes on for ``max_iter`` epochs then too, unless ``early_stopping`` ends it.
+    Predictions and ``coefs_`` are those of the average. ``weight_averaging="swa"`` is
+    this with its defaults.
 
     Parameters
     ----------
@@ -95,12 +96,9 @@ class StochasticWeightAveraging(BaseEstimator):
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressor(
     ...     weight_averaging=StochasticWeightAveraging(start=0.5),
-    ...     max_iter=20, n_iter_no_change=20, random_state=0,
+    ...     max_iter=20, random_state=0,
     ... )
-    >>> import warnings
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("ignore")  # 20 epochs are no convergence
-    ...     model.fit(scale(X), y).n_iter_
+    >>> model.fit(scale(X), y).n_iter_
     20
     """
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
-from skreg.adversarial import adversarial_examples
+from skreg.adversarial import adversarial_examples, without_names
 
 __all__ = ["RobustnessCurve", "RobustnessCurveDisplay", "robustness_curve"]
 
@@ -106,7 +106,7 @@ def robustness_curve(
     random_state = check_random_state(random_state)
     scores = [
         scorer(
-            estimator,
+            without_names(estimator),
             adversarial_examples(
                 estimator,
                 X,

@@ -225,6 +225,23 @@ def test_a_pipeline_is_refused_with_a_remedy():
         adversarial_examples(model, X, y)
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 0.3])
+def test_rows_with_names(epsilon):
+    """As the estimator was fitted on: no warning, which would be an error here."""
+    pandas = pytest.importorskip("pandas")
+    X, y = iris()
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    model = RegularizedMLPClassifier((), solver="lbfgs").fit(frame, y)
+    moved = adversarial_examples(model, frame, y, epsilon=epsilon)
+    assert_array_equal(moved, adversarial_examples(model, X, y, epsilon=epsilon))
+    curve = robustness_curve(model, frame, y, epsilons=[epsilon])
+    assert curve.scores[0] == model.score(
+        pandas.DataFrame(moved, columns=list("abcd")), y
+    )
+    with pytest.raises(ValueError, match="feature names"):
+        adversarial_examples(model, frame[["b", "a", "c", "d"]], y)
+
+
 def test_display():
     pytest.importorskip("matplotlib").use("Agg")
     X, y = iris()

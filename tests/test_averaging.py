@@ -110,6 +110,18 @@ def test_an_average_of_weights_has_batch_statistics_of_its_own():
     assert_allclose(variance, z.var(axis=0, ddof=1), rtol=1e-9)
 
 
+def test_swa_trains_to_its_end_whatever_the_loss():
+    X, y = data_for(RegularizedMLPClassifier())
+    model = RegularizedMLPClassifier(
+        weight_averaging="swa",
+        max_iter=30,
+        tol=10.0,
+        n_iter_no_change=2,
+        random_state=0,
+    )
+    assert model.fit(X, y).n_iter_ == 30
+
+
 def test_partial_fit_knows_no_end_to_average_before():
     model = RegularizedMLPClassifier(weight_averaging="swa")
     assert not hasattr(model, "partial_fit")

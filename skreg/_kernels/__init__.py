@@ -21,7 +21,8 @@ Where things are:
 - ``max_norm.pxd``     the bound on a unit's incoming weights, after the step
 - ``adversarial.pxd``  perturbing the rows of a batch so that the loss rises
 - ``team.pxd``         threads, and how they share the blocks
-- ``_engine.pyx``      the loops over batches, called from Python
+- ``loops.pxd``        the loops over batches, as every thread of a team runs them
+- ``_engine.pyx``      data and buffers, and what Python calls to run these loops
 - ``_units.pyx``       single kernels opened to Python, for tests and documentation
 
 The ``.pxd`` files hold inline functions for float and double; each ``.pyx`` is one

@@ -1,0 +1,349 @@
+"""The loops over the batches of a data set, as every thread of a team runs them.
+
+One function per kind of pass: an epoch of training, the loss of all rows and its
+gradient, the running averages of batch normalization, gradients by the inputs,
+predictions. Each has two more, for float and double, of the shape that a team calls.
+"""
+
+from libc.math cimport isfinite, pow
+from libc.string cimport memcpy, memset
+
+from skreg._kernels.adversarial cimport (
+    Attack, attack_step, gradient_by_inputs, start_attack)
+from skreg._kernels.backward cimport (
+    Training, backward, begin_sparse_batch, clip_gradient, deltas, end_sparse_epoch,
+    loss_and_delta, step_from_gradient)
+from skreg._kernels.batch_norm cimport Statistics
+from skreg._kernels.dropout cimport Noise
+from skreg._kernels.forward cimport begin_batch, forward
+from skreg._kernels.losses cimport inverse_link
+from skreg._kernels.rows cimport Rows, Selection
+from skreg._kernels.team cimport Team, parts, wait_for_team
+from skreg._kernels.types cimport Network, real
+from skreg._kernels.workspace cimport Batch, Workspace
+
+cdef enum:
+    # Floating-point operations between two looks at pending signals (Ctrl-C): some
+    # hundredths of a second.
+    OPERATIONS_PER_SIGNAL_CHECK = 500_000_000
+
+cdef extern from "Python.h":
+    # declared without `except`: a team's thread cannot raise, its caller does
+    int PyErr_CheckSignals() noexcept
+
+cdef struct Pass:
+    # A loop over the batches of a data set, as all threads of its team see it.
+    Network* net
+    Py_ssize_t n_parameters
+    Workspace* work               # prediction: one per thread
+    Rows* data
+    Noise noise
+    Py_ssize_t batch_size
+    const Py_ssize_t* order       # of the rows; NULL: as they are
+    Training training
+    Attack attack
+    Py_ssize_t before             # steps taken by earlier epochs
+    double norm_decay             # of the running averages; 1: means over all rows
+    double gathered               # weight of what they have seen
+    void* params
+    void* gradient                # NULL: none is wanted, or it goes into steps
+    void* out                     # predictions
+    bint raw                      # without the inverse link
+    # results
+    double total                  # sum of the losses
+    bint interrupted              # a signal's handler raised
+
+
+cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
+    """Moves the batch on; false after the last row. A new batch starts at zero."""
+    batch.first += batch.rows
+    batch.rows = min(loop.batch_size, loop.data.n - batch.first)
+    return batch.rows > 0
+
+
+cdef inline void look_at_signals(
+    Pass* loop, Team team, double* operations
+) noexcept nogil:
+    """Lets Ctrl-C through; `operations` counts the work since the last look."""
+    if team.thread > 0:
+        return
+    # 6 operations per weight and row, 10 per weight for the step; roughly
+    operations[0] += loop.n_parameters * (6.0 * loop.batch_size + 10.0)
+    if operations[0] > OPERATIONS_PER_SIGNAL_CHECK:
+        operations[0] = 0
+        with gil:
+            if PyErr_CheckSignals() != 0:
+                loop.interrupted = True
+
+
+cdef inline Py_ssize_t output_count(Network* net) noexcept nogil:
+    return net.layers[net.n_layers - 1].n_out
+
+
+cdef inline Batch new_batch(Pass* loop, Workspace* work, Team team) noexcept nogil:
+    """Before the first row."""
+    return Batch(
+        loop.net, loop.data, work, Selection(loop.order, 0, 0), loop.noise,
+        Statistics(False, 0), team)
+
+
+cdef inline Statistics next_statistics(
+    Pass* loop, Py_ssize_t rows, double* gathered
+) noexcept nogil:
+    """How a batch is normalised, and what its share in the running averages is.
+
+    A batch of fewer rows than the others has a smaller share. The averages begin with
+    the first batch: their weights are those of an exponential average over what there
+    was, not over zeros before it.
+    """
+    cdef double share
+    if rows == 1:
+        return Statistics(True, 0)
+    if loop.norm_decay == 1:
+        gathered[0] += rows
+        return Statistics(False, rows / gathered[0])
+    share = 1 - pow(loop.norm_decay, rows / <double> loop.batch_size)
+    gathered[0] += share * (1 - gathered[0])
+    return Statistics(False, share / gathered[0])
+
+
+cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogil:
+    """All batches of an epoch, by one thread of the team; see Engine.run_epoch."""
+    cdef real* params = <real*> loop.params
+    cdef Training training = loop.training
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double total = 0
+    cdef double operations = 0
+    cdef double gathered = loop.gathered
+    cdef double loss
+    while next_batch(loop, &batch.selection):
+        batch.noise.step = loop.before + training.step
+        if loop.work.norms != NULL:
+            batch.statistics = next_statistics(loop, batch.selection.rows, &gathered)
+        begin_sparse_batch(params, &batch, &training)
+        inputs = begin_batch(&batch, &input_stride, params)
+        # here, where all threads wait for each other before they look at the answer
+        look_at_signals(loop, team, &operations)
+        if loop.attack.n_steps > 0:
+            loss = adversarial_batch(
+                params, &loop.attack, &batch, inputs, input_stride, &training)
+        else:
+            loss = batch_gradient(
+                params, &batch, inputs, input_stride, &training, 1.0, False)
+        total += loss
+        if not isfinite(loss):
+            break
+        if training.whole:
+            clip_gradient(
+                &batch, &training, loop.n_parameters, <real*> loop.work.gradient)
+            step_from_gradient(
+                params, &batch, &training, <const real*> loop.work.gradient)
+        training.step += 1
+        if loop.interrupted:
+            break
+    end_sparse_epoch(params, &batch, &training)
+    if team.thread == 0:
+        loop.training.step = training.step
+        loop.gathered = gathered
+        loop.total = total
+
+
+cdef inline double batch_gradient(
+    real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride,
+    Training* training, double share, bint accumulate,
+) noexcept nogil:
+    """Forward and backward of the batch: its loss, and steps or the whole gradient.
+
+    share: of these inputs' loss in the objective. Nothing follows a loss that is not
+    finite.
+    """
+    cdef Training storing = training[0]
+    cdef double loss
+    forward(params, batch, inputs, input_stride)
+    loss = loss_and_delta(batch, share / batch.selection.rows, params)
+    if not isfinite(loss):
+        return loss
+    if not training.whole:
+        backward(params, batch, inputs, input_stride, training, <real*> NULL)
+        return loss
+    storing.optimizer = NULL
+    storing.accumulate = accumulate
+    backward(
+        params, batch, inputs, input_stride, &storing, <real*> batch.work.gradient)
+    return loss
+
+
+cdef inline double adversarial_batch(
+    real* params, Attack* attack, Batch* batch, const real* inputs,
+    Py_ssize_t input_stride, Training* training,
+) noexcept nogil:
+    """The same for c * clean loss + (1 - c) * loss of adversarial examples.
+
+    The first step of an attack that starts at the clean inputs has its gradient from
+    their own pass. Passes that only seek the perturbation leave the running averages
+    of batch normalization alone.
+    """
+    cdef Workspace* work = batch.work
+    cdef const real* perturbed = <const real*> work.perturbed
+    cdef Statistics statistics = batch.statistics
+    cdef double clean = attack.clean_weight
+    cdef double clean_loss = 0
+    cdef double loss
+    cdef Py_ssize_t step
+    cdef bint has_gradient = clean > 0 and not attack.random_start
+    if clean > 0:
+        clean_loss = batch_gradient(
+            params, batch, inputs, input_stride, training, clean, False)
+        if not isfinite(clean_loss):
+            return clean_loss
+    start_attack(attack, batch, inputs, input_stride)
+    wait_for_team(batch.team.size)
+    for step in range(attack.n_steps):
+        if step > 0 or not has_gradient:
+            batch.statistics.rate = 0
+            forward(params, batch, perturbed, work.input_stride)
+            loss = loss_and_delta(batch, 1.0 / batch.selection.rows, params)
+            if not isfinite(loss):
+                batch.statistics = statistics
+                return loss
+            deltas(params, batch)
+            batch.statistics = statistics
+        attack_step(params, attack, batch, inputs, input_stride)
+        wait_for_team(batch.team.size)
+    loss = batch_gradient(
+        params, batch, perturbed, work.input_stride, training, 1 - clean, clean > 0)
+    return clean * clean_loss + (1 - clean) * loss
+
+
+cdef inline void full_batch(Pass* loop, Team team, const real* _) noexcept nogil:
+    """Loss of all rows and its gradient, summed over chunks, by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef real* gradient = <real*> loop.gradient
+    cdef Training training = loop.training
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double total = 0
+    cdef double operations = 0
+    while next_batch(loop, &batch.selection):
+        batch.statistics = Statistics(batch.selection.rows == 1, 0)
+        begin_sparse_batch(params, &batch, &training)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        total += loss_and_delta(&batch, 1.0 / loop.data.n, params)
+        look_at_signals(loop, team, &operations)
+        if gradient != NULL:
+            training.accumulate = batch.selection.first > 0
+            backward(params, &batch, inputs, input_stride, &training, gradient)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+    if team.thread == 0:
+        loop.total = total
+
+
+cdef inline void gather_statistics(Pass* loop, Team team, const real* _) noexcept nogil:
+    """The running averages become means over all rows, by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef Training nothing
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double operations = 0
+    cdef double gathered = 0
+    memset(&nothing, 0, sizeof(nothing))
+    while next_batch(loop, &batch.selection):
+        batch.statistics = next_statistics(loop, batch.selection.rows, &gathered)
+        begin_sparse_batch(params, &batch, &nothing)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        look_at_signals(loop, team, &operations)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+
+
+cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept nogil:
+    """dloss_i/dx_i of all rows to gradient, (n, n_features), by one of the threads."""
+    cdef real* params = <real*> loop.params
+    cdef real* out = <real*> loop.gradient
+    cdef Batch batch = new_batch(loop, loop.work, team)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef double operations = 0
+    while next_batch(loop, &batch.selection):
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        loss_and_delta(&batch, 1.0, params)
+        deltas(params, &batch)
+        gradient_by_inputs(
+            params, &batch, out + batch.selection.first * loop.data.n_features)
+        look_at_signals(loop, team, &operations)
+        wait_for_team(team.size)
+        if loop.interrupted:
+            break
+
+
+cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nogil:
+    """Predictions (or raw outputs) of this thread's chunks to out, (n, n_outputs)."""
+    cdef real* params = <real*> loop.params
+    cdef real* out = <real*> loop.out
+    cdef Workspace* work = &loop.work[team.thread]
+    cdef Batch batch = new_batch(loop, work, Team(0, 1))
+    cdef Py_ssize_t chunks = parts(loop.data.n, loop.batch_size)
+    cdef Py_ssize_t n_outputs = output_count(loop.net)
+    cdef const real* inputs
+    cdef Py_ssize_t input_stride = 0
+    cdef Py_ssize_t chunk, first, rows
+    cdef double operations = 0
+    cdef real* f
+    for chunk in range(
+        chunks * team.thread // team.size, chunks * (team.thread + 1) // team.size
+    ):
+        first = chunk * loop.batch_size
+        rows = min(loop.batch_size, loop.data.n - first)
+        batch.selection = Selection(NULL, first, rows)
+        inputs = begin_batch(&batch, &input_stride, params)
+        forward(params, &batch, inputs, input_stride)
+        f = <real*> work.outputs[loop.net.n_layers - 1]
+        if not loop.raw:
+            inverse_link(
+                loop.net.loss, rows, n_outputs, f, <real*> work.scratch[0].rows)
+        memcpy(out + first * n_outputs, f, rows * n_outputs * sizeof(real))
+        look_at_signals(loop, team, &operations)
+        if loop.interrupted:
+            break
+
+
+# OpenMP calls functions of these shapes.
+cdef inline void train_f32(void* loop, int thread, int size) noexcept nogil:
+    train_epoch(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef inline void train_f64(void* loop, int thread, int size) noexcept nogil:
+    train_epoch(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef inline void full_batch_f32(void* loop, int thread, int size) noexcept nogil:
+    full_batch(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef inline void full_batch_f64(void* loop, int thread, int size) noexcept nogil:
+    full_batch(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef inline void statistics_f32(void* loop, int thread, int size) noexcept nogil:
+    gather_statistics(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef inline void statistics_f64(void* loop, int thread, int size) noexcept nogil:
+    gather_statistics(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef inline void input_gradients_f32(void* loop, int thread, int size) noexcept nogil:
+    input_gradients(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef inline void input_gradients_f64(void* loop, int thread, int size) noexcept nogil:
+    input_gradients(<Pass*> loop, Team(thread, size), <double*> NULL)
+
+cdef inline void predict_f32(void* loop, int thread, int size) noexcept nogil:
+    predict_rows(<Pass*> loop, Team(thread, size), <float*> NULL)
+
+cdef inline void predict_f64(void* loop, int thread, int size) noexcept nogil:
+    predict_rows(<Pass*> loop, Team(thread, size), <double*> NULL)
