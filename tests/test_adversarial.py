@@ -233,7 +233,8 @@ def test_rows_with_names(epsilon):
     frame = pandas.DataFrame(X, columns=list("abcd"))
     model = RegularizedMLPClassifier((), solver="lbfgs").fit(frame, y)
     moved = adversarial_examples(model, frame, y, epsilon=epsilon)
-    assert_array_equal(moved, adversarial_examples(model, X, y, epsilon=epsilon))
+    nameless = clone(model).fit(X, y)
+    assert_array_equal(moved, adversarial_examples(nameless, X, y, epsilon=epsilon))
     curve = robustness_curve(model, frame, y, epsilons=[epsilon])
     assert curve.scores[0] == model.score(
         pandas.DataFrame(moved, columns=list("abcd")), y
