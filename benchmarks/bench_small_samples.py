@@ -64,7 +64,7 @@ NETWORK = {
 # What the benchmark of overhead has no use for.
 MORE = {
     "early_stopping": Regularizer({"early_stopping": True, "n_iter_no_change": 10}),
-    "l2, auto": Regularizer({"l2": "auto"}),
+    "l2, auto": Regularizer({"l2": "auto", "early_stopping": True}),
 }
 COMPARED = REGULARIZERS | MORE
 LINEAR = "linear"
