@@ -35,6 +35,7 @@ class Average:
             if optimizer.average is None:
                 optimizer.average = network.params.copy()
         else:
+            optimizer.average = None
             self.first_epoch = settings.start * max_iter
             self.mean = network.params.astype(np.float64)
 

@@ -539,6 +539,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             kept,
             first=writeable(kept.first),
             second=writeable(kept.second),
+            average=writeable(kept.average),
             **settings,
         )
 

@@ -214,7 +214,10 @@ class StochasticTraining:
             problem.tuner.set_strengths(settings)
         self.segments = None
         self.average = None
-        if settings.averaging is not None:
+        if settings.averaging is None:
+            # what an earlier fit has averaged is of no use any more
+            optimizer.average = None
+        else:
             self.average = Average(
                 settings.averaging,
                 network,

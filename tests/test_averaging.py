@@ -80,6 +80,16 @@ def test_training_goes_on_from_the_iterate_not_from_the_average(Estimator):
     assert_array_equal(all_weights(parts), all_weights(whole))
 
 
+def test_without_average_training_goes_on_from_the_iterate_too():
+    model = RegularizedMLPClassifier(max_iter=3, warm_start=True, tol=0, **SETTINGS)
+    X, y = data_for(model)
+    plain = clone(model).fit(X, y).fit(X, y)
+    model.set_params(weight_averaging="ema").fit(X, y)
+    model.set_params(weight_averaging=None).fit(X, y)
+    assert_array_equal(all_weights(model), all_weights(plain))
+    assert model._state.optimizer.average is None
+
+
 def test_validation_scores_are_those_of_the_average():
     model = RegularizedMLPClassifier(
         weight_averaging="ema",

@@ -44,6 +44,7 @@ everything_on = pytest.mark.parametrize(
         {"solver": "sgd", "learning_rate_init": 0.05},
         {"solver": "sgd", "nesterovs_momentum": False, "learning_rate": "invscaling"},
         {"solver": "adam", "learning_rate": "adaptive", "tol": 10.0},
+        {"batch_norm": True, "weight_averaging": "ema", "max_norm": 2.0},
     ],
     ids=lambda settings: "-".join(map(str, settings.values())),
 )
