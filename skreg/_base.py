@@ -277,7 +277,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
+        # what changes the rows of a batch would leave no zeros in them
+        tags.input_tags.sparse = self.augmentation is None and self.adversarial is None
         return tags
 
     @property

@@ -8,6 +8,8 @@ from sklearn.utils.estimator_checks import (
 )
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg.adversarial import AdversarialTraining
+from skreg.augmentation import GaussianNoise
 
 # The checks' data are a few rows: too few to converge or to split by class.
 pytestmark = [
@@ -21,6 +23,8 @@ CONFIGURATIONS = [
     {"hidden_layer_sizes": (), "learning_rate_init": 0.05},
     {"dropout": 0.2, "l1": 1e-4, "early_stopping": True, "learning_rate_init": 0.01},
     {"hidden_layer_sizes": (), "solver": "lbfgs", "dtype": "float64", "l2": 0.01},
+    {"batch_norm": True, "weight_averaging": "ema", "dtype": "float64"},
+    {"augmentation": GaussianNoise(0.1), "adversarial": AdversarialTraining(0.1)},
 ]
 WEIGHT_CHECKS = [
     check_sample_weight_equivalence_on_dense_data,
