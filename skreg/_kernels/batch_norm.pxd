@@ -20,6 +20,7 @@ Columns are taken in strips that stay in cache, each by one thread, over all row
 """
 
 from skreg._kernels.types cimport real
+from skreg._kernels.vecmath cimport square_root
 
 cdef enum:
     # Units that are normalised together; a multiple of every vector's lanes.
@@ -42,18 +43,6 @@ cdef struct Statistics:
     # How a pass treats the running averages.
     bint running          # normalise by them, as a batch of one row does
     double rate           # share of this batch in them; 0: they stay
-
-
-cdef extern from "math.h" nogil:
-    float sqrtf(float) noexcept
-    double sqrt(double) noexcept
-
-
-cdef inline real root(real x) noexcept nogil:
-    if real is float:
-        return sqrtf(x)
-    else:
-        return sqrt(x)
 
 
 cdef inline void normalise_strip(
@@ -124,7 +113,7 @@ cdef inline void normalise_columns(
                 running_variance[j] += rate * (
                     correction * variance[j] - running_variance[j])
     for j in range(columns):
-        spread[j] = 1 / root(variance[j] + <real> epsilon)
+        spread[j] = 1 / square_root(variance[j] + <real> epsilon)
         kept_spread[j] = spread[j]
     for i in range(rows):
         n = normalised + i * stride

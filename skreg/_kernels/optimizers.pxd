@@ -17,6 +17,7 @@ function like those below, and its entry in skreg/_optimizers.py.
 from libc.math cimport INFINITY, pow, sqrt
 
 from skreg._kernels.types cimport real
+from skreg._kernels.vecmath cimport square_root
 
 cdef struct Segment:
     Py_ssize_t start
@@ -183,13 +184,3 @@ cdef inline void sgd_step(
             v[i] = moved - decayed
             w[i] = moved
 
-
-cdef extern from "math.h" nogil:
-    float sqrtf(float) noexcept
-
-
-cdef inline real square_root(real x) noexcept nogil:
-    if real is float:
-        return sqrtf(x)
-    else:
-        return sqrt(x)

@@ -21,6 +21,17 @@ cdef extern from "vecmath.h" nogil:
     float sinpi_f32(float) noexcept
     float cospi_f32(float) noexcept
 
+cdef extern from "math.h" nogil:
+    float sqrtf(float) noexcept
+    double sqrt(double) noexcept
+
+
+cdef inline real square_root(real x) noexcept nogil:
+    if real is float:
+        return sqrtf(x)
+    else:
+        return sqrt(x)
+
 
 cdef inline real exp(real x) noexcept nogil:
     if real is float:
