@@ -183,4 +183,3 @@ cdef inline void sgd_step(
                 decayed - lr * (gradient[i] + l2 * w[i]) + mu * v[i], threshold)
             v[i] = moved - decayed
             w[i] = moved
-
