@@ -16,7 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _threads
 from skreg.adversarial import AdversarialTraining
+from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
 from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging
+from skreg.schedules import EarlyDropout, FlatThenCosine, Linear
 
 pytestmark = few_epochs
 
@@ -42,6 +44,12 @@ CHOICES = {
             AdversarialTraining(n_steps=2, norm="l2", random_start=True),
         ],
     ),
+    "augmentation": (
+        [None, GaussianNoise(0.0), [Mixup(0.0), FeatureMasking(0.0)]],
+        [GaussianNoise(0.3), [FeatureMasking(0.2), Mixup(0.5)], CutMix()],
+    ),
+    "learning_rate": (["constant"], ["one_cycle", FlatThenCosine(0.5)]),
+    "warm_up": ([0.0], [1.5]),
 }
 FOR_CLASSIFIERS = {"label_smoothing": ([0.0], [0.2])}
 BASE = {
@@ -207,9 +215,15 @@ def drawn(draw, Estimator):
     for name, (neutral, active) in choices_of(Estimator).items():
         chosen[name] = draw(st.sampled_from([neutral[0], *active]))
     chosen["hidden_layer_sizes"] = draw(st.sampled_from([(), (5,), (6, 6), (7, 4)]))
-    for name in ["l1", "l2", "max_norm"]:
-        if isinstance(chosen[name], list):
-            chosen[name] = 0.5
+    if isinstance(chosen["max_norm"], list):
+        chosen["max_norm"] = 0.5
+    if draw(st.integers(0, 4)) == 0:
+        chosen[draw(st.sampled_from(["l1", "l2"]))] = "auto"
+    # a schedule of nothing is refused too, but of that there are tests elsewhere
+    if chosen["dropout"] or chosen["input_dropout"]:
+        chosen["dropout_schedule"] = draw(st.sampled_from([None, EarlyDropout(0.5)]))
+    if chosen["weight_decay"]:
+        chosen["weight_decay_schedule"] = draw(st.sampled_from([None, Linear(0, 1)]))
     chosen |= {
         "solver": draw(st.sampled_from(["adam", "sgd", "lbfgs"])),
         "early_stopping": draw(st.booleans()),
@@ -229,7 +243,12 @@ def cases(draw):
 
 
 # What a refusal may say: each names two things that exclude each other.
-REASONS = ["does not support", "hidden_layer_sizes", "exclude each other"]
+REASONS = [
+    "does not support",
+    "hidden_layer_sizes",
+    "exclude each other",
+    "sets none aside",
+]
 
 
 @settings(max_examples=150, deadline=None)
