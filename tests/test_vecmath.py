@@ -20,6 +20,8 @@ FUNCTIONS = {
         {np.float32: (-60, 0), np.float64: (-60, 0)},
         1.5,
     ),
+    "log": (np.log, {np.float32: (1e-37, 1e37), np.float64: (1e-300, 1e300)}, 3),
+    "log1p_unit": (np.log1p, {np.float32: (0, 1), np.float64: (0, 1)}, 3),
     "tanh": (np.tanh, {np.float32: (-20, 20), np.float64: (-40, 40)}, 3),
     "logistic": (
         lambda x: 1 / (1 + np.exp(-x)),

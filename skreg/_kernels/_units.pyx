@@ -145,6 +145,10 @@ def vector_function(name, const real[::1] x):
             y[i] = vecmath.expm1_negative(x[i])
         elif name == "tanh":
             y[i] = vecmath.tanh(x[i])
+        elif name == "log":
+            y[i] = vecmath.log(x[i])
+        elif name == "log1p_unit":
+            y[i] = vecmath.log1p_unit(x[i])
         elif name == "logistic":
             y[i] = vecmath.logistic(x[i])
         elif name == "log":

@@ -110,7 +110,8 @@ static inline REAL FN(log)(REAL x)
     memcpy(&bits, &x, sizeof bits);
     memcpy(&split, &two_thirds, sizeof split);
     n = (REAL)((bits - split) >> MANTISSA);
-    bits -= ((bits - split) >> MANTISSA) << MANTISSA;
+    /* 2^n, without shifting a negative n back */
+    bits -= (bits - split) & ~(((BITS)1 << MANTISSA) - 1);
     memcpy(&m, &bits, sizeof m);
     result = n * LN2_HI + (n * LN2_LO + FN(log_ratio)((m - 1) / (m + 1)));
     return x < (REAL)INFINITY ? result : x;
