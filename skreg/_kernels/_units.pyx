@@ -106,7 +106,7 @@ def augmented(const real[:, ::1] x, table, key, step):
     cdef Py_ssize_t i, size = 0
     cdef real* result
     all_.n = len(table)
-    all_.steps = <augmentation_types.Augmentation*> &steps[0]
+    all_.steps = <augmentation_types.Augmentation*> &steps[0] if all_.n else NULL
     all_.mixing.inputs, all_.mixing.shares = &mixed[0, 0], &shares[0]
     for i in range(all_.n):
         size = max(size, augmentation_images.image_scratch(&all_.steps[i]))
