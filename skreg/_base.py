@@ -294,6 +294,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         return self._network.intercepts
 
     @property
+    def skip_coef_(self):
+        """Weights from the inputs to the outputs; None without ``skip``."""
+        self._check_fitted()
+        return self._network.skip_coef
+
+    @property
     def folded_coefs_(self):
         """Weight matrices of a network without norms that predicts the same."""
         self._check_fitted()
@@ -351,12 +357,16 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     @property
     def feature_importances_(self):
-        """Norms of the features' rows in the first weight matrix, (n_features,).
+        """Norms of the features' outgoing weights, (n_features,).
 
-        Zero exactly where all outgoing weights are. Comparable between features only
-        if these have a common scale.
+        Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``. Zero
+        exactly where all of them are. Comparable between features only if these have a
+        common scale.
         """
-        return np.linalg.norm(self.coefs_[0], axis=1)
+        outgoing = [self.coefs_[0]]
+        if self.skip_coef_ is not None:
+            outgoing.append(self.skip_coef_)
+        return np.linalg.norm(np.hstack(outgoing), axis=1)
 
     @property
     def zero_share_(self):
@@ -433,6 +443,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 np.dtype(self.dtype),
                 batch_norm=settings.batch_norm,
                 residual=settings.residual,
+                skip=settings.skip,
             )
             self._network.initialise(
                 random_state, self._output_bias(targets, weights, n_outputs)
@@ -502,6 +513,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             ("activation", settings.activations, network.activations),
             ("batch_norm", settings.batch_norm, network.batch_norm),
             ("residual", settings.residual, network.residual),
+            ("skip", settings.skip, network.skip),
             ("dtype", np.dtype(self.dtype), network.dtype),
             ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
             ("loss", loss_name(loss), loss_name(network.loss)),

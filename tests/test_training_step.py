@@ -195,6 +195,7 @@ def networks(draw):
         input_dropout=draw(st.sampled_from([0.0, 0.3])),
         batch_norm=draw(st.sampled_from([None, "before", "after"])) if depth else None,
         residual=draw(st.booleans()),
+        skip=draw(st.booleans()),
         label_smoothing=draw(st.sampled_from([0.0, 0.2])),
     )
     if network.batch_norm == "after":
@@ -245,7 +246,7 @@ def augmentations(draw, n_features):
 @st.composite
 def trainings(draw):
     network = draw(networks())
-    n_matrices = len(network.layer_sizes) - 1
+    n_matrices = len(network.layer_sizes) - 1 + network.skip
     rows = draw(st.integers(1, 40))
     csr = draw(st.booleans())
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))

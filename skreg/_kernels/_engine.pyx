@@ -25,7 +25,7 @@ from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport parts, run_team, team_limit
-from skreg._kernels.types cimport Layer, Network
+from skreg._kernels.types cimport Layer, Matrix, Network, matrix_count, matrix_of
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
 
@@ -188,6 +188,9 @@ cdef class Engine:
     residual : bool, default=False
         Whether hidden layers whose inputs are hidden units, and as many as their
         outputs, add these to their outputs.
+    skip : bool, default=False
+        Whether the outputs get x theta added, with the weights theta at the end of the
+        parameters.
     label_smoothing : float, default=0.0
     max_grad_norm : float, default=inf
         Bound of the gradient's norm in `run_epoch`.
@@ -222,7 +225,8 @@ cdef class Engine:
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
-        double norm_epsilon=1e-5, bint residual=False, double label_smoothing=0.0,
+        double norm_epsilon=1e-5, bint residual=False, bint skip=False,
+        double label_smoothing=0.0,
         double max_grad_norm=INFINITY, attack=None, augmentation=None,
         Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
     ):
@@ -248,6 +252,10 @@ cdef class Engine:
                 residual and hidden and l > 0 and n_in == n_out,
                 dropout[l] if hidden and dropout is not None else 0.0)
             offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
+        self.net.skip = -1
+        if skip:
+            self.net.skip = offset
+            offset += layer_sizes[0] * layer_sizes[n_layers]
         self.n_parameters = offset
         self.net.n_layers = n_layers
         self.net.layers = <Layer*> address(self.layers)
@@ -375,15 +383,21 @@ cdef class Engine:
     def segments(self, l1, l2, double weight_decay=0.0, max_norm=None):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
-        l1, l2, max_norm : sequences of one number per weight matrix.
+        l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
         """
-        table = np.zeros((len(self.layers), SEGMENTS_PER_LAYER), dtype=_SEGMENT)
+        cdef Py_ssize_t n_matrices = matrix_count(&self.net)
+        cdef Py_ssize_t m
+        cdef Matrix matrix
+        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
+        for m in range(n_matrices):
+            matrix = matrix_of(&self.net, m)
+            bound = np.inf if max_norm is None else max_norm[m]
+            table[m, 0] = (
+                matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
+                bound)
         for l, layer in enumerate(self.layers):
-            size = layer["n_in"] * layer["n_out"]
-            bound = np.inf if max_norm is None else max_norm[l]
             norm = layer["bias"] + layer["n_out"]
-            table[l, 0] = (layer["weights"], size, l1[l], l2[l], weight_decay, bound)
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
@@ -649,7 +663,8 @@ cdef class Engine:
         """Buffers of what only some steps need, once; whether gradients are whole."""
         cdef Workspace* work = self.work
         cdef Py_ssize_t n_features = loop.data.n_features
-        cdef Py_ssize_t l
+        cdef Py_ssize_t m, squares = 0
+        cdef Matrix matrix
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
             self.max_grad_norm < INFINITY or mixed
@@ -659,9 +674,10 @@ cdef class Engine:
             work.gradient_squares = <double*> self.zeros(
                 parts(self.n_parameters, BLOCK_SIZE) * sizeof(double))
         if bounded and work.squares == NULL:
-            work.squares = self.buffer(max(
-                cut_weights(&self.net.layers[l]).down * self.net.layers[l].n_out
-                for l in range(self.net.n_layers)))
+            for m in range(matrix_count(&self.net)):
+                matrix = matrix_of(&self.net, m)
+                squares = max(squares, cut_weights(&matrix).down * matrix.n_out)
+            work.squares = self.buffer(squares)
         if loop.attack.n_steps > 0 and work.perturbed == NULL:
             if loop.data.dense == NULL:
                 raise ValueError("adversarial examples need dense X")

@@ -4,6 +4,7 @@
     dW_l = x_l^T D_l,  db_l = column sums of D_l
     G_{l-1} = D_l W_l^T [+ G_l under a residual connection]
     D_{l-1} = G_{l-1} slope_{l-1}
+    dtheta = x_0^T D_L                       of the connection from inputs to outputs
 
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
 see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
@@ -28,19 +29,21 @@ from skreg._kernels.rows cimport Rows, gather_target, row_of
 from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
-from skreg._kernels.types cimport Layer, Network, real, scale_of
+from skreg._kernels.types cimport (
+    Layer, Matrix, Network, matrix_count, matrix_of, real, scale_of)
 from skreg._kernels.workspace cimport (
     BLOCK_COLUMNS, BLOCK_SIZE, Batch, Workspace, cut_outputs, cut_weights)
 
 cdef enum:
-    # Of each layer, in this order: weights, bias, scale and shift of its norm.
+    # Of each layer, in this order: weights, bias, scale and shift of its norm. Those of
+    # theta follow, with weights alone.
     SEGMENTS_PER_LAYER = 3
 
 cdef struct Training:
     # What backward does with gradients: steps, or storing them.
     Optimizer* optimizer   # NULL: no steps
     Rates* rates           # of all steps of the epoch
-    Segment* segments      # per layer: SEGMENTS_PER_LAYER
+    Segment* segments      # per weight matrix: SEGMENTS_PER_LAYER
     Py_ssize_t step        # the current one, counted from 0
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
@@ -156,13 +159,15 @@ cdef inline void backward(
             x_stride = work.strides[l - 1]
             input_gradient(params, batch, l)
             wait_for_team(batch.team.size)
-        if x == NULL:
-            sparse_weight_gradient(params, batch, training, gradient)
-        else:
-            weight_gradient(params, batch, l, x, x_stride, training, gradient)
+        weight_gradient(params, batch, l, x, x_stride, training, gradient)
         bias_gradient(params, batch, l, training, gradient)
         if training.optimizer != NULL:
             project_weights(params, batch, l, training)
+    if net.skip >= 0:
+        weight_gradient(
+            params, batch, net.n_layers, inputs, input_stride, training, gradient)
+        if training.optimizer != NULL:
+            project_weights(params, batch, net.n_layers, training)
     wait_for_team(batch.team.size)
 
 
@@ -206,7 +211,7 @@ cdef inline void input_gradient(
             product_shape(block.rows, block.columns, layer.n_out),
             delta + block.row * stride, stride,
             params + layer.weights + block.column * layer.n_out, layer.n_out,
-            product, block.columns, panel)
+            product, block.columns, False, panel)
         at = block.row * below_stride + block.column
         if layer.residual:
             add_carried(
@@ -305,71 +310,88 @@ cdef inline void vector_gradient(
                 gradient[start + j] if training.accumulate else 0)
 
 
+cdef inline Py_ssize_t layer_after(Network* net, Py_ssize_t m) noexcept nogil:
+    """The layer whose D is the loss's gradient by x W_m: for theta the last."""
+    return min(m, net.n_layers - 1)
+
+
 cdef inline void weight_gradient(
-    real* params, Batch* batch, Py_ssize_t l, const real* x, Py_ssize_t x_stride,
+    real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """dW_l = x_l^T D_l for dense x, and its step; block by block of whole rows."""
+    """dW_m = x^T D, and its step; x: what W_m multiplies, NULL: the sparse rows."""
+    if x == NULL:
+        sparse_weight_gradient(params, batch, m, training, gradient)
+    else:
+        dense_weight_gradient(params, batch, m, x, x_stride, training, gradient)
+
+
+cdef inline void dense_weight_gradient(
+    real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
+    Training* training, real* gradient,
+) noexcept nogil:
+    """Block by block of whole rows."""
     cdef Workspace* work = batch.work
-    cdef Layer* layer = &batch.net.layers[l]
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Py_ssize_t l = layer_after(batch.net, m)
     cdef const real* delta = <const real*> work.slopes[l]
     cdef real* g = <real*> work.scratch[batch.team.thread].block
     cdef real* panel = <real*> work.scratch[batch.team.thread].panel
-    cdef Blocks blocks = cut_weights(layer)
+    cdef Blocks blocks = cut_weights(&matrix)
     cdef Share share = share_of(batch.team, blocks.down)
     cdef Block block
     cdef Py_ssize_t number
     for number in range(share.first, share.last):
-        block = block_of(&blocks, number, layer.n_in, layer.n_out)
+        block = block_of(&blocks, number, matrix.n_in, matrix.n_out)
         if training.optimizer == NULL:
-            g = gradient + layer.weights + block.row * layer.n_out
+            g = gradient + matrix.start + block.row * matrix.n_out
         weight_gradient_product(
-            product_shape(block.rows, layer.n_out, batch.selection.rows),
+            product_shape(block.rows, matrix.n_out, batch.selection.rows),
             x + block.row, x_stride, delta, work.strides[l], g, training.accumulate,
             panel)
         if training.optimizer != NULL:
-            weight_step(params, work, layer, l, number, block, training, g)
+            weight_step(params, work, &matrix, m, number, block, training, g)
 
 
 cdef inline void weight_step(
-    real* params, Workspace* work, Layer* layer, Py_ssize_t l, Py_ssize_t number,
+    real* params, Workspace* work, Matrix* matrix, Py_ssize_t m, Py_ssize_t number,
     Block block, Training* training, const real* g,
 ) noexcept nogil:
-    """One block of W_l takes its step; g: the gradient of the block."""
-    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    """One block of W_m takes its step; g: the gradient of the block."""
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     optimizer_step(
         training.optimizer, &training.rates[training.step], segment,
-        block.row * layer.n_out, block.rows * layer.n_out, params, g)
+        block.row * matrix.n_out, block.rows * matrix.n_out, params, g)
     if segment.max_norm < INFINITY:
         column_squares(
-            block.rows, layer.n_out,
-            params + layer.weights + block.row * layer.n_out,
-            <real*> work.squares + number * layer.n_out)
+            block.rows, matrix.n_out,
+            params + matrix.start + block.row * matrix.n_out,
+            <real*> work.squares + number * matrix.n_out)
 
 
 cdef inline void project_weights(
-    real* params, Batch* batch, Py_ssize_t l, Training* training
+    real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """Max-norm, after all blocks of W_l took their step."""
-    cdef Layer* layer = &batch.net.layers[l]
-    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    """Max-norm, after all blocks of W_m took their step."""
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     cdef real* average = <real*> training.optimizer.average
     cdef Share share
     cdef Py_ssize_t strip, first
     if segment.max_norm == INFINITY:
         return
     wait_for_team(batch.team.size)
-    share = share_of(batch.team, parts(layer.n_out, MAX_NORM_COLUMNS))
+    share = share_of(batch.team, parts(matrix.n_out, MAX_NORM_COLUMNS))
     for strip in range(share.first, share.last):
         first = strip * MAX_NORM_COLUMNS
         project_columns(
             segment.max_norm, first,
-            min(<Py_ssize_t> MAX_NORM_COLUMNS, layer.n_out - first), layer.n_in,
-            layer.n_out, cut_weights(layer).down, <const real*> batch.work.squares,
-            params + layer.weights,
+            min(<Py_ssize_t> MAX_NORM_COLUMNS, matrix.n_out - first), matrix.n_in,
+            matrix.n_out, cut_weights(&matrix).down, <const real*> batch.work.squares,
+            params + matrix.start,
             <real> training.rates[training.step].average_share,
-            average + layer.weights if average != NULL else NULL)
-    # the squares are the next layer's
+            average + matrix.start if average != NULL else NULL)
+    # the squares are the next matrix's
     wait_for_team(batch.team.size)
 
 
@@ -450,19 +472,23 @@ cdef inline void step_from_gradient(
     """The steps of all parameters, from a gradient that is stored whole."""
     cdef Workspace* work = batch.work
     cdef Layer* layer
+    cdef Matrix matrix
     cdef Blocks blocks
     cdef Block block
     cdef Share share
-    cdef Py_ssize_t l, number
-    for l in range(batch.net.n_layers):
-        layer = &batch.net.layers[l]
-        blocks = cut_weights(layer)
+    cdef Py_ssize_t m, l, number
+    for m in range(matrix_count(batch.net)):
+        matrix = matrix_of(batch.net, m)
+        blocks = cut_weights(&matrix)
         share = share_of(batch.team, blocks.down)
         for number in range(share.first, share.last):
-            block = block_of(&blocks, number, layer.n_in, layer.n_out)
+            block = block_of(&blocks, number, matrix.n_in, matrix.n_out)
             weight_step(
-                params, work, layer, l, number, block, training,
-                gradient + layer.weights + block.row * layer.n_out)
+                params, work, &matrix, m, number, block, training,
+                gradient + matrix.start + block.row * matrix.n_out)
+        project_weights(params, batch, m, training)
+    for l in range(batch.net.n_layers):
+        layer = &batch.net.layers[l]
         if batch.team.thread == 0 and layer.norm != BEFORE:
             vector_gradient(
                 params, layer.bias, layer.n_out, gradient + layer.bias, 0,
@@ -471,7 +497,6 @@ cdef inline void step_from_gradient(
             vector_gradient(
                 params, scale_of(layer), 2 * layer.n_out, gradient + scale_of(layer),
                 0, SEGMENTS_PER_LAYER * l + 2, training, <real*> NULL)
-        project_weights(params, batch, l, training)
     wait_for_team(batch.team.size)
 
 
@@ -479,35 +504,41 @@ cdef inline void step_from_gradient(
 
 
 cdef inline void sparse_weight_gradient(
-    real* params, Batch* batch, Training* training, real* gradient
+    real* params, Batch* batch, Py_ssize_t m, Training* training, real* gradient,
 ) noexcept nogil:
-    """The rows of dW_0 whose columns have a non-zero in the batch, and their steps."""
+    """The rows of dW_m whose columns have a non-zero in the batch, and their steps.
+
+    W_m is the first layer's or theta.
+    """
     cdef Workspace* work = batch.work
     cdef Team team = batch.team
-    cdef Layer* layer = &batch.net.layers[0]
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Py_ssize_t l = layer_after(batch.net, m)
     cdef SparseBatch* sparse = work.sparse
-    cdef const real* delta = <const real*> work.slopes[0]
+    cdef const real* delta = <const real*> work.slopes[l]
     cdef real* g = <real*> work.scratch[team.thread].block
     cdef Share share
     cdef Py_ssize_t slot, column
     if training.optimizer == NULL and not training.accumulate:
-        share = share_of(team, layer.n_in)
+        share = share_of(team, matrix.n_in)
         memset(
-            gradient + layer.weights + share.first * layer.n_out, 0,
-            (share.last - share.first) * layer.n_out * sizeof(real))
+            gradient + matrix.start + share.first * matrix.n_out, 0,
+            (share.last - share.first) * matrix.n_out * sizeof(real))
         wait_for_team(team.size)
     share = share_of(team, sparse.n_columns)
     for slot in range(share.first, share.last):
         column = sparse.columns[slot]
         if training.optimizer == NULL:
-            g = gradient + layer.weights + column * layer.n_out
+            g = gradient + matrix.start + column * matrix.n_out
         else:
-            memset(g, 0, layer.n_out * sizeof(real))
-        column_gradient(sparse, slot, delta, work.strides[0], layer.n_out, g)
+            memset(g, 0, matrix.n_out * sizeof(real))
+        column_gradient(sparse, slot, delta, work.strides[l], matrix.n_out, g)
         if training.optimizer != NULL:
             optimizer_step(
                 training.optimizer, &training.rates[training.step],
-                &training.segments[0], column * layer.n_out, layer.n_out, params, g)
+                &training.segments[SEGMENTS_PER_LAYER * m], column * matrix.n_out,
+                matrix.n_out, params, g)
+            # the other matrix that multiplies the inputs steps in the same batch
             sparse.steps_done[column] = training.step + 1
 
 
@@ -536,7 +567,7 @@ cdef inline void begin_sparse_batch(
 cdef inline void end_sparse_epoch(
     real* params, Batch* batch, Training* training
 ) noexcept nogil:
-    """Brings all weights of the first layer up to date.
+    """Brings all weights that multiply the inputs up to date.
 
     Steps from a whole gradient leave nothing to make up for.
     """
@@ -555,11 +586,19 @@ cdef inline void catch_up_column(
     real* params, Batch* batch, Training* training, Py_ssize_t column
 ) noexcept nogil:
     cdef Workspace* work = batch.work
-    cdef Py_ssize_t n_out = batch.net.layers[0].n_out
+    cdef Network* net = batch.net
     cdef real* zeros = <real*> work.scratch[batch.team.thread].block
+    cdef Py_ssize_t n_out = net.layers[0].n_out
+    cdef Py_ssize_t n_outputs = net.layers[net.n_layers - 1].n_out
     if work.sparse.steps_done[column] == training.step:
         return
-    memset(zeros, 0, n_out * sizeof(real))
+    memset(zeros, 0, max(n_out, n_outputs) * sizeof(real))
     catch_up(
         work.sparse, column, training.step, training.rates, training.optimizer,
         &training.segments[0], n_out, params, zeros)
+    if net.skip >= 0:
+        catch_up(
+            work.sparse, column, training.step, training.rates, training.optimizer,
+            &training.segments[SEGMENTS_PER_LAYER * net.n_layers], n_outputs, params,
+            zeros)
+    work.sparse.steps_done[column] = training.step
