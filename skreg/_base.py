@@ -359,9 +359,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     def feature_importances_(self):
         """Norms of the features' outgoing weights, (n_features,).
 
-        Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``. Zero
-        exactly where all of them are. Comparable between features only if these have a
-        common scale.
+        Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``.
+        Zero exactly where all of them are. Comparable between features only if these
+        have a common scale.
         """
         outgoing = [self.coefs_[0]]
         if self.skip_coef_ is not None:

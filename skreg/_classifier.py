@@ -75,8 +75,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         it follows a hidden layer of the same width.
     skip : bool, default=False
         Whether the inputs are also connected to the outputs by weights of their own:
-        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs a
-        hidden layer.
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
     label_smoothing : float, default=0.0
         Share of the targets, in [0, 1), that is spread evenly over the classes
         (Szegedy et al. 2016), in training only; for each label of multilabel targets.

@@ -89,8 +89,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         it follows a hidden layer of the same width.
     skip : bool, default=False
         Whether the inputs are also connected to the outputs by weights of their own:
-        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs a
-        hidden layer.
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
     max_norm : float, array-like of float or None, default=None
         Bound > 0 on the norm of each unit's incoming weights, projected after each step
         (Srivastava et al. 2014); one for all weight matrices or one for each.

@@ -201,7 +201,7 @@ def test_csr_trains_as_dense_does(Estimator, solver):
     assert_allclose(all_weights(model), all_weights(dense), rtol=1e-7, atol=1e-9)
 
 
-# ------------------------------------------------------------ what else sees the weights
+# ----------------------------------------------------------- what else sees the weights
 
 
 def test_the_objective_has_its_own_strengths_for_it():

@@ -3,13 +3,13 @@
     forward          z_i = b + sum over the non-zeros x_ij of row i of  x_ij W[j]
     weight gradient  G[j] = sum over the non-zeros x_ij of column j of  x_ij D[i]
 
-W is that of the first layer or of the connection from the inputs to the outputs. For
-the second product a batch is also listed by columns. A row W[j] whose column is empty in
-a batch has no gradient, but Adam and momentum move it all the same, and so do the
-penalties. These steps are made up for when a batch touches the column again, one by
-one and with the rates of their time, and for all columns at the end of an epoch: the
-weights are bit for bit those of dense X, but W and the optimizer's memory are read only
-where the batch is.
+W is that of the first layer or theta, from the inputs to the outputs. For the second
+product a batch is also listed by columns. A row W[j] whose column is empty in a batch
+has no gradient, but Adam and momentum move it all the same, and so do the penalties.
+These steps are made up for when a batch touches the column again, one by one and with
+the rates of their time, and for all columns at the end of an epoch: the weights are bit
+for bit those of dense X, but W and the optimizer's memory are read only where the batch
+is.
 """
 
 from libc.stdint cimport int32_t
