@@ -184,7 +184,11 @@ class StochasticTraining:
         As in the estimators.
     max_iter : int
         Epochs of this fit, for what depends on its end.
+    loops : Engine or None
+        Of an earlier training of the same network by the same settings.
     """
+
+    interrupted = False
 
     def __init__(
         self,
@@ -198,6 +202,7 @@ class StochasticTraining:
         shuffle,
         verbose,
         max_iter,
+        loops=None,
     ):
         self.problem = problem
         self.optimizer = optimizer
@@ -207,7 +212,7 @@ class StochasticTraining:
         self.verbose = verbose
         network, settings = problem.network, problem.settings
         self.threads = _threads.wanted(network.operations(batch_size, training=True))
-        self.engine = network.engine(
+        self.engine = loops or network.engine(
             settings, capacity=batch_size, threads=self.threads
         )
         if problem.tuner is not None:
@@ -281,6 +286,7 @@ class StochasticTraining:
         except KeyboardInterrupt:
             done = f"{history.n_iter} epochs and part of the next"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+            self.interrupted = True
         iterate = None
         if self.average is not None:
             iterate = self.problem.network.weights()
@@ -421,9 +427,13 @@ class LBFGSTraining:
     problem : Problem
     tol, max_fun, verbose
         As in the estimators.
+    loops : Engine or None
+        As in `StochasticTraining`.
     """
 
-    def __init__(self, problem, *, tol, max_fun, verbose):
+    interrupted = False
+
+    def __init__(self, problem, *, tol, max_fun, verbose, loops=None):
         self.problem = problem
         self.tol = tol
         self.max_fun = max_fun
@@ -434,7 +444,7 @@ class LBFGSTraining:
         if network.statistics is None:
             rows = min(engine.CHUNK_ROWS, rows)
         self.threads = _threads.wanted(network.operations(rows, training=True))
-        self.engine = network.engine(
+        self.engine = loops or network.engine(
             problem.settings, capacity=rows, threads=self.threads
         )
         self.gradient = np.empty_like(network.params)
@@ -541,6 +551,7 @@ class LBFGSTraining:
         except KeyboardInterrupt:
             done = f"{history.n_iter} iterations"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+            self.interrupted = True
             return
         if not np.isfinite(result.fun):
             warnings.warn(
