@@ -296,11 +296,12 @@ class ChoosesStrength:
         inside = np.bincount(train, minlength=n).astype(np.float64)
         if weights is not None:
             inside *= weights
-        for rows, empty in [("train", not inside.any()), ("score", not len(test))]:
-            if empty or (weights is not None and not weights[test].any()):
+        tested = np.ones(n)[test] if weights is None else weights[test]
+        for purpose, given in [("train", inside), ("score", tested)]:
+            if not given.any():
                 raise ValueError(
                     f"Fold {k} of cv={self.cv!r} has no row of positive weight to "
-                    f"{rows} on. Use fewer folds, or another splitter."
+                    f"{purpose} on. Use fewer folds, or another splitter."
                 )
         training = self._path_on(network, X, y, inside, classes)
         return Fold(whole, training, X, y, weights, test.astype(np.intp), self.scoring)
