@@ -19,6 +19,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.parallel import Parallel, delayed
 
+from skreg._callbacks import FitCallbacks, with_callbacks
 from skreg._classifier import RegularizedMLPClassifier
 from skreg._network import Network
 from skreg._parameters import COUNT
@@ -184,6 +185,7 @@ class ChoosesStrength:
     # The estimator that is trained along the paths.
     _Estimator: type
 
+    @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
         """Choose the strength by cross-validation, and fit at it on all rows.
@@ -221,13 +223,15 @@ class ChoosesStrength:
         return self
 
     def _choose(self, X, y, sample_weight, params):
+        given = X, y, sample_weight
         network = self._network_estimator()
         check_grid(self.alphas, self.eps)
         X, y = self._read(X, y, reset=True)
         weights = check_weights(sample_weight, X)
         whole = self._path_on(network, X, y, weights)
-        grows = whole.ends_at_zero(self.alphas)
-        alphas = None if grows else whole.grid(self.alphas, self.eps)
+        alphas = None
+        if not whole.ends_at_zero(self.alphas):
+            alphas = whole.grid(self.alphas, self.eps)
         classes = getattr(whole.model, "classes_", None)
         if classes is not None and whole.model._multilabel:
             classes = None
@@ -236,27 +240,30 @@ class ChoosesStrength:
             for k, (train, test) in enumerate(self._splits(X, y, sample_weight, params))
         ]
 
-        def path_of_all():
-            return recorded(
-                whole, whole.walk(self.alphas if grows else alphas, self.eps)
-            )
+        # the paths are trained at the same time: the fit is all that callbacks see
+        callbacks = FitCallbacks(self, *given, max_iter=0, snapshot=self._snapshot)
+        with callbacks.fit():
+            path, figures = self._run(whole, alphas, folds)
+            self._set_results(path, figures)
 
+    def _run(self, whole, alphas, folds):
+        """The path on all rows, and the figures of those on the folds."""
+        steps = whole.walk(self.alphas if alphas is None else alphas, self.eps)
         run = Parallel(n_jobs=self.n_jobs, prefer="threads")
-        if grows:
-            # where it ends, it says itself
-            path = path_of_all()
+        if alphas is None:
+            # where the grid ends, this path finds out
+            path = recorded(whole, steps)
             figures = run(delayed(fold.run)(path.alphas) for fold in folds)
         else:
             path, *figures = run(
-                delayed(task)(*given)
-                for task, given in [
-                    (path_of_all, ()),
-                    *((fold.run, (alphas,)) for fold in folds),
+                [
+                    delayed(recorded)(whole, steps),
+                    *(delayed(fold.run)(alphas) for fold in folds),
                 ]
             )
         if whole.interrupted:
             raise KeyboardInterrupt
-        self._set_results(path, np.stack(figures, axis=1))
+        return path, np.stack(figures, axis=1)
 
     def _network_estimator(self):
         """An estimator for each path, with one seed for all."""

@@ -149,7 +149,7 @@ def regularization_path(
     >>> np.allclose(path.coefs[0][:, :, 0], coefs.T, atol=1e-3)
     True
     >>> path.n_nonzero_features
-    array([ 0,  2,  2,  4,  5,  5,  8,  8,  9, 10])
+    array([ 0,  3,  4,  5,  7,  7,  8, 10,  9, 10])
     """
     model = checked_model(estimator, param)
     check_grid(alphas, eps)
@@ -459,7 +459,7 @@ class RegularizationPath:
     >>> model = RegularizedMLPClassifier((), solver="lbfgs", l2=0.0)
     >>> path = regularization_path(model, scale(X), y, alphas=[0.1, 0.01])
     >>> path.n_nonzero_features
-    array([5, 9])
+    array([4, 9])
     >>> path.estimator(1).score(scale(X), y) > 0.97
     True
     """

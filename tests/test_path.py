@@ -10,7 +10,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Ridge, lasso_path
-from sklearn.preprocessing import scale
 
 from skreg import (
     RegularizedMLPClassifier,
