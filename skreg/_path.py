@@ -105,6 +105,9 @@ def regularization_path(
         group_l1:  ||G_g|| <= group_l1 sqrt(m_g) for all groups g,
                                             or group_l1 >= max_g ||G_g|| / sqrt(m_g).
 
+    Beside an ``l1`` that stays, G is soft-thresholded by it in the second (Simon et al.
+    2013); beside a ``group_l1`` that stays the first is an upper bound.
+
     For the squared loss G = -X^T (y - b) / n, so that the first is the Lasso's. For
     losses with kinks ("absolute_error", "quantile") G is one subgradient of several,
     and the strength an upper bound. With dropout, augmentation or adversarial training
@@ -128,6 +131,9 @@ def regularization_path(
 
     Lemhadri, Ruan, Abraham, Tibshirani (2021). LassoNet: a neural network with feature
     sparsity. JMLR 22.
+
+    Simon, Friedman, Hastie, Tibshirani (2013). A sparse-group lasso. Journal of
+    Computational and Graphical Statistics 22.
 
     Examples
     --------
@@ -189,7 +195,8 @@ def checked_model(estimator, param):
             raise ValueError(
                 f"{name}='auto' {why}. Give {name} a number; fit takes 'auto'."
             )
-    setattr(model, param, 0.0)
+    # any strength: what excludes the penalty is refused before training
+    setattr(model, param, 1.0)
     model.warm_start = False
     model._validate_params()
     return model
@@ -313,7 +320,7 @@ class PathTraining:
         factor = eps ** (-1 / max(number - 1, 1))
         for _ in range(2 * number):
             yield alpha
-            if not selected_features(self.problem.network).any():
+            if not self.model.feature_importances_.any():
                 return
             alpha *= factor
 
@@ -341,8 +348,18 @@ class PathTraining:
 
 
 def zeroing_strength(G, param, settings):
-    """Least strength with all of W = 0 optimal, for G = dF/dW there, (p, n_outputs)."""
-    return float(np.abs(G).max())
+    """Least strength with which W = 0 is optimal, for G = dF/dW there, (p, n_outputs).
+
+    Beside an l1 that stays, a group is zero if ||S(G_g, l1)|| <= group_l1 sqrt(m_g),
+    S being the soft threshold (Simon et al. 2013).
+    """
+    if param == "l1":
+        return float(np.abs(G).max())
+    beyond = np.maximum(np.abs(G) - settings.l1[0], 0)
+    groups = settings.feature_groups
+    squares = np.square(beyond).sum(axis=1)[groups.features]
+    sizes = np.diff(groups.starts) * G.shape[1]
+    return float(np.sqrt(np.add.reduceat(squares, groups.starts[:-1]) / sizes).max())
 
 
 def set_strength(settings, param, alpha):
@@ -351,11 +368,6 @@ def set_strength(settings, param, alpha):
         settings.group_l1 = alpha
     else:
         setattr(settings, param, [alpha] * len(getattr(settings, param)))
-
-
-def selected_features(network):
-    """Which features have an outgoing weight, (n_features,)."""
-    return (network.coefs[0] != 0).any(axis=1)
 
 
 def total_variance(data):
@@ -382,7 +394,8 @@ def total_variance(data):
 
 def recorded(training, steps):
     """The RegularizationPath of what `steps` trains."""
-    alphas, weights, histories, losses, penalties, scores = [], [], [], [], [], []
+    alphas, weights, histories, features = [], [], [], []
+    losses, penalties, scores = [], [], []
     model, network = training.model, training.problem.network
     training_loss = ValidationLoss(network, training.problem.data)
     for alpha in steps:
@@ -397,6 +410,7 @@ def recorded(training, steps):
         )
         alphas.append(float(alpha))
         weights.append(network.weights())
+        features.append(np.count_nonzero(model.feature_importances_))
         losses.append(-training_loss.score())
         penalties.append(training.problem.penalty())
         if training.score is not None:
@@ -413,6 +427,7 @@ def recorded(training, steps):
         losses=losses,
         objectives=losses + np.array(in_order(penalties)),
         validation_scores=np.array(in_order(scores)) if scores else None,
+        n_nonzero_features=np.array(in_order(features)),
         n_iter=np.array([history.n_iter for history in in_order(histories)]),
         _model=model,
         _settings=training.problem.settings,
@@ -469,6 +484,7 @@ class RegularizationPath:
     losses: np.ndarray
     objectives: np.ndarray
     validation_scores: np.ndarray | None
+    n_nonzero_features: np.ndarray
     n_iter: np.ndarray
     _model: object = field(repr=False)
     _settings: object = field(repr=False)
@@ -498,12 +514,9 @@ class RegularizationPath:
     @property
     def n_nonzero_weights(self):
         """Weights, biases apart, that are not zero, (n_alphas,)."""
-        return sum(np.count_nonzero(W, axis=(1, 2)) for W in self.coefs)
-
-    @property
-    def n_nonzero_features(self):
-        """Features with an outgoing weight that is not zero, (n_alphas,)."""
-        return (self.coefs[0] != 0).any(axis=2).sum(axis=1)
+        every = [1.0] * len(self._settings.l1)
+        is_weight = self._model._network.per_parameter(every) > 0
+        return np.count_nonzero(self._params[:, is_weight], axis=1)
 
     def estimator(self, i):
         """The estimator as it was fitted at one strength.

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from skreg import (
     RegularizedMLPRegressor,
     regularization_path,
 )
-from skreg._path import total_variance
+from skreg._path import total_variance, zeroing_strength
 
 LINEAR = {
     "hidden_layer_sizes": (),
@@ -120,6 +121,29 @@ def test_largest_strength_is_the_least_without_weights(case):
     path = regularization_path(model, X, y, alphas=[1.001 * largest, 0.999 * largest])
     assert path.n_nonzero_weights[0] == 0
     assert path.n_nonzero_weights[1] > 0
+
+
+@pytest.mark.parametrize("l1", [0.0, 0.5])
+def test_largest_strength_of_groups(l1):
+    """Against the minimum over W_g of <G, W> + l1 |W| + strength sqrt(m) ||W||."""
+    rng = np.random.default_rng(0)
+    G = rng.normal(size=(5, 2))
+    groups = SimpleNamespace(
+        starts=np.array([0, 2, 3, 5]), features=np.array([1, 4, 0, 2, 3])
+    )
+    settings = SimpleNamespace(l1=[l1], feature_groups=groups)
+    strength = zeroing_strength(G, "group_l1", settings)
+    directions = rng.normal(size=(20_000, 5, 2))
+    least = []
+    for rows in ([1, 4], [0], [2, 3]):
+        W, g = directions[:, rows], G[rows]
+        # towards zero in each coordinate is where the sum can fall
+        W = -np.sign(g) * np.abs(W) * (rng.random(W.shape) < 0.7)
+        fall = -(g * W).sum(axis=(1, 2)) - l1 * np.abs(W).sum(axis=(1, 2))
+        size = np.sqrt(2 * len(rows)) * np.sqrt((W**2).sum(axis=(1, 2)))
+        least.append((fall[size > 0] / size[size > 0]).max())
+    assert max(least) <= strength
+    assert max(least) == pytest.approx(strength, rel=0.02)
 
 
 def test_total_variance():
