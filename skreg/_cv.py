@@ -34,6 +34,7 @@ CHOICE_CONSTRAINTS = {
     "param": [StrOptions({"l1", "l2", "group_l1"})],
     "alphas": [COUNT, "array-like"],
     "eps": [Interval(Real, 0, 1, closed="neither"), None],
+    "max_iter_per_point": [COUNT, None],
     "cv": ["cv_object"],
     "selection": [StrOptions({"best", "one_standard_error"})],
     "n_jobs": [Integral, None],
@@ -215,7 +216,7 @@ class ChoosesStrength:
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            For points at which training ends at ``max_iter``.
+            If the first point of a path ends at ``max_iter``, or one of "lbfgs" does.
         """
         _raise_for_params(params, self, "fit")
         with self._unchanged_on_error():
@@ -225,7 +226,7 @@ class ChoosesStrength:
     def _choose(self, X, y, sample_weight, params):
         given = X, y, sample_weight
         network = self._network_estimator()
-        check_grid(self.alphas, self.eps)
+        check_grid(self.alphas, self.eps, self.max_iter_per_point)
         X, y = self._read(X, y, reset=True)
         weights = check_weights(sample_weight, X)
         whole = self._path_on(network, X, y, weights)
@@ -280,7 +281,15 @@ class ChoosesStrength:
         model.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             model.feature_names_in_ = self.feature_names_in_
-        return PathTraining(model, X, y, weights, param=self.param, classes=classes)
+        return PathTraining(
+            model,
+            X,
+            y,
+            weights,
+            param=self.param,
+            max_iter_per_point=self.max_iter_per_point,
+            classes=classes,
+        )
 
     def _splits(self, X, y, sample_weight, params):
         splitter = self._splitter(y)
@@ -415,6 +424,9 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     eps : float or None, default=None
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
+    max_iter_per_point : int or None, default=None
+        Most epochs of each point of a path but the first, as in `regularization_path`:
+        None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
     cv : int, splitter, iterable or None, default=None
         The folds, as in `GridSearchCV`; None is five.
     selection : {"best", "one_standard_error"}, default="best"
@@ -495,6 +507,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         param="l1",
         alphas=30,
         eps=None,
+        max_iter_per_point=None,
         cv=None,
         selection="best",
         n_jobs=None,
@@ -504,6 +517,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         self.param = param
         self.alphas = alphas
         self.eps = eps
+        self.max_iter_per_point = max_iter_per_point
         self.cv = cv
         self.selection = selection
         self.n_jobs = n_jobs
@@ -531,6 +545,9 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     eps : float or None, default=None
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
+    max_iter_per_point : int or None, default=None
+        Most epochs of each point of a path but the first, as in `regularization_path`:
+        None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
     cv : int, splitter, iterable or None, default=None
         The folds, as in `GridSearchCV`; None is five, stratified.
     selection : {"best", "one_standard_error"}, default="best"
@@ -608,6 +625,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         param="l1",
         alphas=30,
         eps=None,
+        max_iter_per_point=None,
         cv=None,
         selection="best",
         n_jobs=None,
@@ -617,6 +635,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         self.param = param
         self.alphas = alphas
         self.eps = eps
+        self.max_iter_per_point = max_iter_per_point
         self.cv = cv
         self.selection = selection
         self.n_jobs = n_jobs

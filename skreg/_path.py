@@ -13,7 +13,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import FitCallbacks
 from skreg._network import Network
-from skreg._parameters import is_auto, read_settings
+from skreg._parameters import is_auto, read_schedules, read_settings
 from skreg._training import ValidationLoss
 from skreg._validation import check_weights, used_rows
 
@@ -25,6 +25,10 @@ EPS = {"l1": 1e-3, "group_l1": 1e-3, "l2": 1e-8}
 
 # A strength of l2 that leaves little of any weight, in total variances of the features.
 L2_REACH = 10.0
+
+# Of max_iter, for the points of a network that is trained already; the share that
+# LassoNet takes by default.
+SHARE_PER_POINT = 10
 
 # Rows of dense X that a sum of squares takes at a time.
 BLOCK_ROWS = 1024
@@ -38,6 +42,7 @@ def regularization_path(
     param="l1",
     alphas=100,
     eps=None,
+    max_iter_per_point=None,
     sample_weight=None,
     X_val=None,
     y_val=None,
@@ -47,8 +52,8 @@ def regularization_path(
 
     Each point goes on from the weights, and the optimizer's moments, of the one before:
     the result is, bit for bit, that of ``fit`` with ``warm_start=True`` after
-    ``set_params(l1=alpha)`` for each alpha. But data are validated once, and network,
-    data and engine are made once.
+    ``set_params(l1=alpha, max_iter=...)`` for each alpha. But data are validated once,
+    and network, data and engine are made once.
 
     Without a hidden layer the path leads from the largest strength to the smallest,
     as that of the Lasso; the way does not matter to the optimum then. With hidden
@@ -71,6 +76,10 @@ def regularization_path(
     eps : float or None, default=None
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
+    max_iter_per_point : int or None, default=None
+        Most epochs of each point but the first, which has ``max_iter``. None is a tenth
+        of that with hidden layers and a stochastic solver, for these points begin with
+        a trained network; otherwise ``max_iter``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, as in `fit`.
     X_val, y_val : array-like, default=None
@@ -93,7 +102,7 @@ def regularization_path(
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        For points at which training ends at ``max_iter``.
+        If the first point ends at ``max_iter``, or one of "lbfgs" does.
 
     Notes
     -----
@@ -158,7 +167,7 @@ def regularization_path(
     array([ 0,  3,  4,  5,  7,  7,  8, 10,  9, 10])
     """
     model = checked_model(estimator, param)
-    check_grid(alphas, eps)
+    check_grid(alphas, eps, max_iter_per_point)
     if (X_val is None) != (y_val is None) or (
         X_val is None and sample_weight_val is not None
     ):
@@ -169,7 +178,13 @@ def regularization_path(
     X, y = model._read(X, y, reset=True)
     given = None if X_val is None else (X_val, y_val, sample_weight_val)
     training = PathTraining(
-        model, X, y, check_weights(sample_weight, X), param=param, given=given
+        model,
+        X,
+        y,
+        check_weights(sample_weight, X),
+        param=param,
+        max_iter_per_point=max_iter_per_point,
+        given=given,
     )
     return recorded(training, training.walk(alphas, eps))
 
@@ -202,12 +217,19 @@ def checked_model(estimator, param):
     return model
 
 
-def check_grid(alphas, eps):
+def check_grid(alphas, eps, max_iter_per_point):
     """Refuse numbers that make no grid."""
     if isinstance(alphas, Integral) and alphas < 1:
         raise ValueError(f"alphas must be an array or a number >= 1; got {alphas!r}.")
     if eps is not None and not 0 < eps < 1:
         raise ValueError(f"eps must be None or a number in (0, 1); got {eps!r}.")
+    if max_iter_per_point is not None and not (
+        isinstance(max_iter_per_point, Integral) and max_iter_per_point >= 1
+    ):
+        raise ValueError(
+            "max_iter_per_point must be None or a whole number >= 1; got "
+            f"{max_iter_per_point!r}."
+        )
 
 
 def sorted_strengths(alphas):
@@ -234,6 +256,8 @@ class PathTraining:
     weights : ndarray of shape (n,) or None
     param : str
         The strength.
+    max_iter_per_point : int or None
+        Of all points but the first.
     classes : ndarray or None
         Of a classifier, where the rows in use may lack some.
     given : tuple or None
@@ -250,7 +274,18 @@ class PathTraining:
         Whether Ctrl-C ended the last training.
     """
 
-    def __init__(self, model, X, y, weights, *, param, classes=None, given=None):
+    def __init__(
+        self,
+        model,
+        X,
+        y,
+        weights,
+        *,
+        param,
+        max_iter_per_point=None,
+        classes=None,
+        given=None,
+    ):
         self.model = model
         self.param = param
         settings = read_settings(model)
@@ -268,6 +303,13 @@ class PathTraining:
         self.targets = training.targets
         self.interrupted = False
         self._loops = None
+        self.max_iter = model.max_iter
+        self.max_iter_per_point = max_iter_per_point
+        if max_iter_per_point is None:
+            short = self.deep and model.solver != "lbfgs"
+            self.max_iter_per_point = max(
+                1, self.max_iter // (SHARE_PER_POINT if short else 1)
+            )
         # for the grid, before training moves it
         self._best_constant = model._network.intercepts[-1].copy()
 
@@ -280,10 +322,17 @@ class PathTraining:
         """Go on at a strength."""
         model, settings = self.model, self.problem.settings
         set_strength(settings, self.param, float(alpha))
+        if self._loops is not None:
+            model.max_iter = self.max_iter_per_point
+            read_schedules(model, settings)
+            self.problem.budgeted = True
         state = model._state
         state.schedule = model._new_schedule()
         state.loss_progress = model._new_progress()
-        solver = model._solve(self.problem, FitCallbacks(), loops=self._loops)
+        try:
+            solver = model._solve(self.problem, FitCallbacks(), loops=self._loops)
+        finally:
+            model.max_iter = self.max_iter
         self._loops = solver.engine
         self.interrupted = solver.interrupted
 

@@ -48,6 +48,8 @@ class Problem:
         Of strengths that are "auto"; it changes the settings.
     transform : TransformedRows or None
         Makes other data of as many rows for each epoch.
+    budgeted : bool
+        Whether it is no failure that training ends at max_iter.
     """
 
     network: object
@@ -57,6 +59,7 @@ class Problem:
     validation_loss: object = None
     tuner: object = None
     transform: object = None
+    budgeted: bool = False
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
@@ -406,7 +409,7 @@ class StochasticTraining:
         return stops
 
     def _warn_if_not_converged(self, max_iter):
-        if not self.runs_to_the_end:
+        if not self.runs_to_the_end and not self.problem.budgeted:
             warnings.warn(
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "
                 "max_iter or learning_rate_init, or take a schedule with an end, such "

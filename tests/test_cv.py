@@ -206,7 +206,9 @@ def test_results_have_the_keys_of_a_grid_search():
 @unconverged
 def test_grid_with_hidden_layers_ends_where_nothing_is_left():
     X, y = diabetes()
-    ours = RegularizedMLPRegressorCV(**SHORT, alphas=6, cv=2).fit(X, y)
+    ours = RegularizedMLPRegressorCV(
+        **SHORT, alphas=6, cv=2, max_iter_per_point=15
+    ).fit(X, y)
     assert_array_equal(ours.alphas_, ours.path_.alphas)
     assert ours.path_.n_nonzero_features[0] == 0
     assert ours.scores_.shape == (len(ours.alphas_), 2)
@@ -340,6 +342,7 @@ def test_signature_is_the_network_s_and_that_of_the_choice(Chooser, Estimator):
     ours = inspect.signature(Chooser).parameters
     theirs = inspect.signature(Estimator).parameters
     own = {"param", "alphas", "eps", "cv", "selection", "n_jobs"}
+    own.add("max_iter_per_point")
     assert set(ours) == set(theirs) - {"warm_start"} | own
     for name in set(ours) - own:
         assert ours[name].default == theirs[name].default

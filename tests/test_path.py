@@ -180,16 +180,23 @@ def test_path_is_a_sequence_of_warm_starts(Estimator, load, given, param):
     X, y = load()
     alphas = [0.1, 0.003, 0.03]
     path = regularization_path(
-        Estimator(**SHORT | given), X, y, param=param, alphas=alphas
+        Estimator(**SHORT | given),
+        X,
+        y,
+        param=param,
+        alphas=alphas,
+        max_iter_per_point=6,
     )
     warm = Estimator(**SHORT | given, warm_start=True)
     curve = []
     for i, alpha in zip([2, 1, 0], sorted(alphas), strict=True):
         warm.set_params(**{param: alpha}).fit(X, y)
+        warm.set_params(max_iter=6)
         point = path.estimator(i)
         assert path.alphas[i] == alpha
         curve += point.loss_curve_
         assert curve == warm.loss_curve_
+        assert point.max_iter == SHORT["max_iter"]
         assert point.n_iter_ == warm.n_iter_ == path.n_iter[i]
         assert point.validation_scores_ == warm.validation_scores_
         assert getattr(point, param) == alpha
@@ -206,7 +213,9 @@ def test_path_is_a_sequence_of_warm_starts(Estimator, load, given, param):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_with_hidden_layers_it_grows_until_nothing_is_left():
     X, y = diabetes()
-    path = regularization_path(RegularizedMLPRegressor(**SHORT), X, y, alphas=12)
+    path = regularization_path(
+        RegularizedMLPRegressor(**SHORT), X, y, alphas=12, max_iter_per_point=15
+    )
     assert path.n_nonzero_features[0] == 0
     assert (path.n_nonzero_features[1:] > 0).all()
     assert_allclose(path.alphas[:-1] / path.alphas[1:], 1e3 ** (1 / 11))
@@ -291,11 +300,36 @@ def test_data_without_variation_have_a_grid():
     assert (path.n_nonzero_weights == 0).all()
 
 
-def test_points_that_do_not_converge_are_warned_of():
+def test_first_point_has_most_epochs_and_warns_alone():
     X, y = diabetes()
-    model = RegularizedMLPRegressor(**SHORT | {"max_iter": 2})
-    with pytest.warns(ConvergenceWarning, match="max_iter=2"):
-        regularization_path(model, X, y, alphas=[0.1])
+    model = RegularizedMLPRegressor(**SHORT | {"max_iter": 30, "tol": 0.0})
+    with pytest.warns(ConvergenceWarning, match="max_iter=30") as caught:
+        path = regularization_path(model, X, y, alphas=[0.03, 0.02, 0.01])
+    assert len(caught) == 1
+    assert path.n_iter.tolist() == [3, 3, 30]
+    with pytest.warns(ConvergenceWarning):
+        path = regularization_path(
+            model, X, y, alphas=[0.03, 0.02, 0.01], max_iter_per_point=5
+        )
+    assert path.n_iter.tolist() == [5, 5, 30]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_schedules_follow_the_epochs_of_the_points():
+    from skreg.schedules import Linear
+
+    X, y = diabetes()
+    model = RegularizedMLPRegressor(
+        **SHORT | {"max_iter": 20},
+        dropout=0.2,
+        dropout_schedule=Linear(),
+        learning_rate="cosine",
+    )
+    path = regularization_path(model, X, y, alphas=[0.02, 0.01], max_iter_per_point=30)
+    assert path.n_iter.tolist() == [30, 20]
+    rates = path.estimator(0).learning_rates_
+    assert len(rates) == 30
+    assert rates[0] > 0.9 * 0.01 > 10 * rates[-1]
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
@@ -315,7 +349,9 @@ def test_ctrl_c_ends_the_path_with_what_there_is(solver, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         with pytest.warns(UserWarning, match="interrupted"):
-            path = regularization_path(model, X, y, alphas=[1e-4, 2e-4, 3e-4, 4e-4])
+            path = regularization_path(
+                model, X, y, alphas=[1e-4, 2e-4, 3e-4, 4e-4], max_iter_per_point=10
+            )
     assert 1 <= len(path) < 4
 
 
@@ -331,6 +367,7 @@ def test_ctrl_c_ends_the_path_with_what_there_is(solver, monkeypatch):
         ({"alphas": [[0.1]]}, ["alphas", "(n_alphas,)", "(1, 1)"]),
         ({"alphas": [np.nan]}, ["alphas", "NaN"]),
         ({"eps": 1.0}, ["eps", "(0, 1)", "1.0"]),
+        ({"max_iter_per_point": 0}, ["max_iter_per_point", ">= 1", "0"]),
         ({"X_val": np.zeros((2, 10))}, ["X_val", "y_val"]),
     ],
 )
