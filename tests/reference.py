@@ -458,7 +458,8 @@ def group_prox(w, metric, strength):
     def excess(r):
         return np.sum((w / (r + a)) ** 2) - 1
 
-    if not np.isfinite(w).all():
+    # training has diverged
+    if not np.linalg.norm(w) < 1e100:
         return np.full_like(w, np.nan)
     if excess(0.0) <= 0:
         return np.zeros_like(w)
