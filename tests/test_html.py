@@ -1,4 +1,4 @@
-"""The HTML representation: links to pages that exist, and what it says of parameters."""
+"""The HTML representation: its links lead to pages, its parameters are described."""
 
 import importlib
 import inspect
