@@ -48,12 +48,6 @@ CANCER = load_breast_cancer(return_X_y=True, as_frame=True)
 X, Y = StandardScaler().fit_transform(CANCER[0]), CANCER[1].to_numpy()
 
 
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
-
-
 def network(hidden_layer_sizes=(6, 4), cls=RegularizedMLPClassifier, **parameters):
     return cls(
         hidden_layer_sizes,
