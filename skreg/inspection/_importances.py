@@ -49,7 +49,7 @@ class FeatureImportancesDisplay:
     >>> display.plot(max_features=2).shown_
     array([2, 0])
     >>> display.ax_.get_title()
-    '2 of 3 features selected'
+    '2 of 3 features selected, the first 2 shown'
     """
 
     def __init__(self, *, importances, selected, names):
