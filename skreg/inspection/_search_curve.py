@@ -195,7 +195,7 @@ class SearchCurveDisplay:
         score_name : str or None, default=None
             Label of the vertical axis; None is the metric's name.
         negate_score : bool, default=False
-            Whether to plot minus the scores: errors, where the metric is "neg_...".
+            Whether to plot minus the scores: errors, where the metric is ``"neg_..."``.
         ax : matplotlib Axes or None, default=None
             Where to plot; None is a new figure.
         **line
@@ -243,7 +243,7 @@ class SearchCurveDisplay:
         ax : matplotlib Axes or None, default=None
             Where to plot; None is a new figure.
         negate_score : bool, default=False
-            Whether to plot minus the scores: errors, where the metric is "neg_...".
+            Whether to plot minus the scores: errors, where the metric is ``"neg_..."``.
         **line
             For matplotlib's ``plot`` of the mean test score.
 
