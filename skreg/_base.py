@@ -22,6 +22,7 @@ from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
 from skreg._losses import loss_name
 from skreg._network import Network
@@ -72,7 +73,9 @@ class TrainingData:
     weights: np.ndarray | None
 
 
-class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseRegularizedMLP(
+    DocumentationLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Parameters, fit and partial_fit of the two estimators."""
 
     _parameter_constraints: dict = CONSTRAINTS

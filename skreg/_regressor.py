@@ -172,8 +172,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of Adam's means of the gradient and of its square, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of Adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Adam's term against division by zero, > 0.
     n_iter_no_change : int, default=10
@@ -198,9 +200,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``coefs_`` where there is none.
     folded_intercepts_ : list of ndarray of shape (n_out,)
         Its biases.
-    l1_, l2_ : list of float
-        Strengths of the penalties, one per weight matrix: those given or, where they
+    l1_ : list of float
+        Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
+    l2_ : list of float
+        Those of the L2 penalty.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the features' outgoing weights: of the rows of ``coefs_[0]`` and, with
         ``skip=True``, ``skip_coef_`` together.
