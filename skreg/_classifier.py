@@ -55,12 +55,20 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Strength of the group lasso (Yuan & Lin 2006), >= 0, on the outgoing weights of
         each feature, or of each of ``feature_groups``: the objective gets
         ``group_l1 * sum_g sqrt(m_g) ||W_g||_2``, with W_g the m_g weights of the group
-        in the first layer. Applied by a proximal step, so that features drop out with
-        weights that are exactly 0. Not with "lbfgs".
+        in the first layer and, with ``skip=True``, past the hidden layers. Applied by a
+        proximal step, so that features drop out with weights that are exactly 0. Not
+        with "lbfgs".
     feature_groups : array-like of shape (n_features,) or None, default=None
         Labels, numbers or strings: ``group_l1`` keeps or drops features of one label
         together, such as the columns of one one-hot encoding. None: each feature on
         its own.
+    hierarchy : float or None, default=None
+        M > 0 of LassoNet (Lemhadri et al. 2021), for ``skip=True``. ``group_l1`` is
+        then the strength on the m_g weights of each group in ``skip_coef_`` alone, and
+        their norm times M bounds each of its weights in the first layer: a feature is
+        used at all only if it has linear weights. Infinity is no bound. The averages of
+        ``weight_averaging`` need not keep within it. Not with "lbfgs", nor with ``l1``
+        of the first layer or ``skip_coef_``, or ``max_norm`` of the latter.
     weight_decay : float, default=0.0
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
         (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
@@ -290,6 +298,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         l2=1e-4,
         group_l1=0.0,
         feature_groups=None,
+        hierarchy=None,
         weight_decay=0.0,
         weight_decay_schedule=None,
         dropout=0.0,
@@ -335,6 +344,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         self.l2 = l2
         self.group_l1 = group_l1
         self.feature_groups = feature_groups
+        self.hierarchy = hierarchy
         self.weight_decay = weight_decay
         self.weight_decay_schedule = weight_decay_schedule
         self.dropout = dropout

@@ -55,12 +55,12 @@ class FeatureGroups:
         starts = np.concatenate([[0], np.cumsum(counts)])
         return cls(starts, np.argsort(numbers, kind="stable"))
 
-    def penalty(self, W):
-        """sum_g sqrt(m_g) ||W_g||_2 over the groups' rows of W, (n_features, n_out).
+    def penalty(self, *matrices):
+        """sum_g sqrt(m_g) ||W_g||_2 over the groups' rows of (n_features, n_out).
 
-        m_g: number of weights of the group.
+        W_g: those of all matrices together; m_g: their number of weights.
         """
-        squares = np.square(W, dtype=np.float64).sum(axis=1)[self.features]
-        lengths = np.sqrt(np.add.reduceat(squares, self.starts[:-1]))
-        sizes = np.diff(self.starts) * W.shape[1]
+        squares = sum(np.square(W, dtype=np.float64).sum(axis=1) for W in matrices)
+        lengths = np.sqrt(np.add.reduceat(squares[self.features], self.starts[:-1]))
+        sizes = np.diff(self.starts) * sum(W.shape[1] for W in matrices)
         return float(np.sqrt(sizes) @ lengths)

@@ -69,7 +69,11 @@ class Problem:
         """The penalties of the objective for the weights now."""
         settings = self.settings
         return self.network.penalty(
-            settings.l1, settings.l2, settings.group_l1, settings.feature_groups
+            settings.l1,
+            settings.l2,
+            settings.group_l1,
+            settings.feature_groups,
+            settings.hierarchy,
         )
 
 
@@ -378,6 +382,7 @@ class StochasticTraining:
             settings.weight_decay_at(epoch),
             settings.max_norm,
             settings.group_l1,
+            settings.hierarchy,
         )
 
     @property

@@ -198,9 +198,17 @@ def test_optima_with_l1_and_groups_are_stationary(solver):
 # ------------------------------------------------------------------- loops of training
 
 
-def trained(dtype, *, threads=1, csr=False, max_norm=None, solver="adam"):
+# name: (whether inputs are connected to outputs, the bound of the hierarchy)
+CONNECTIONS = {"none": (False, None), "joint": (True, None), "hierarchy": (True, 0.3)}
+every_connection = pytest.mark.parametrize("connection", CONNECTIONS)
+
+
+def trained(dtype, connection, *, threads=1, csr=False, bounded=False, solver="adam"):
     """Parameters and moving average after epochs of a network with scattered groups."""
-    network = reference.Network([40, 300, 2], ["tanh"], "squared_error")
+    skip, hierarchy = CONNECTIONS[connection]
+    network = reference.Network([40, 300, 2], ["tanh"], "squared_error", skip=skip)
+    n = len(network.matrices(np.zeros(network.n_parameters)))
+    max_norm = ([0.5, np.inf, 0.1] if bounded else [np.inf] * 3)[:n]
     rng = np.random.default_rng(3)
     X = random_inputs(rng, 60, 40, density=0.2)
     params = random_params(network, rng).astype(dtype)
@@ -219,7 +227,9 @@ def trained(dtype, *, threads=1, csr=False, max_norm=None, solver="adam"):
             params,
             data_of(X, np.sin(X[:, :2]), dtype=dtype, csr=csr),
             optimizer=optimizer,
-            segments=loops.segments([0.0] * 2, [0.0] * 2, 0.0, max_norm, 0.02),
+            segments=loops.segments(
+                [0.0] * n, [0.0] * n, 0.0, max_norm, 0.02, hierarchy
+            ),
             key=(1, 2),
             epoch=epoch,
             order=np.empty(60, np.intp),
@@ -227,27 +237,31 @@ def trained(dtype, *, threads=1, csr=False, max_norm=None, solver="adam"):
             batch_size=16,
             threads=threads,
         )
-    lengths = np.linalg.norm(params[: 40 * 300].reshape(40, 300), axis=1)
+    outgoing = [W for W in network.matrices(params) if len(W) == 40]
+    lengths = np.linalg.norm(np.hstack(outgoing), axis=1)
     kept = np.unique(labels[lengths > 0])
     assert_array_equal(lengths > 0, np.isin(labels, kept))
     return params, optimizer.average
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("max_norm", [None, [0.5, np.inf]])
+@pytest.mark.parametrize("bounded", [False, True])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_threads_do_not_change_a_bit(dtype, max_norm, solver):
-    alone = trained(dtype, max_norm=max_norm, solver=solver)
+@every_connection
+def test_threads_do_not_change_a_bit(dtype, bounded, solver, connection):
+    settings = {"bounded": bounded, "solver": solver}
+    alone = trained(dtype, connection, **settings)
     for threads in [2, 3]:
-        together = trained(dtype, threads=threads, max_norm=max_norm, solver=solver)
+        together = trained(dtype, connection, threads=threads, **settings)
         for result, expected in zip(together, alone, strict=True):
             assert_array_equal(result, expected, strict=True)
 
 
-def test_sparse_rows_have_the_steps_of_dense_ones():
-    for result, expected in zip(
-        trained(np.float64, csr=True), trained(np.float64), strict=True
-    ):
+@every_connection
+def test_sparse_rows_have_the_steps_of_dense_ones(connection):
+    dense = trained(np.float64, connection)
+    sparse = trained(np.float64, connection, csr=True)
+    for result, expected in zip(sparse, dense, strict=True):
         assert_allclose(result, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -360,18 +374,58 @@ def test_only_the_grouping_counts_not_the_labels():
     assert not np.array_equal(all_weights(alone[0]), all_weights(models[0]))
 
 
-def test_the_loss_curve_contains_the_penalty():
+@every_connection
+def test_the_loss_curve_contains_the_penalty(connection):
     X, y = friedman()
+    y = np.transpose([y, 2 * y])
     labels = np.arange(10) // 2
-    parameters = {"l2": 0.0, "max_iter": 1, "learning_rate": "cosine"}
-    parameters |= {"learning_rate_init": 1e-300, "random_state": 0, "dtype": "float64"}
-    plain = RegularizedMLPRegressor((5,), **parameters).fit(X, y)
+    skip, hierarchy = CONNECTIONS[connection]
     model = RegularizedMLPRegressor(
-        (5,), group_l1=0.3, feature_groups=labels, **parameters
+        (5,),
+        group_l1=0.03,
+        feature_groups=labels,
+        skip=skip,
+        hierarchy=hierarchy,
+        l2=0.0,
+        max_iter=3,
+        learning_rate="cosine",
+        random_state=0,
+        dtype="float64",
+        standardize_target=False,
+        warm_start=True,
     ).fit(X, y)
+    # an epoch without steps: its loss is that of the weights
+    model.set_params(learning_rate_init=1e-300, max_iter=1, momentum=0.0, solver="sgd")
+    model.fit(X, y)
     groups = [np.flatnonzero(labels == label) for label in range(5)]
-    expected = reference.penalty(model.coefs_, [0] * 2, [0] * 2, 0.3, groups)
-    assert model.loss_ - plain.loss_ == pytest.approx(expected, rel=1e-12)
+    outgoing = [] if connection == "hierarchy" else [model.coefs_[0]]
+    if skip:
+        assert model.skip_coef_.any()
+        outgoing.append(model.skip_coef_)
+    expected = np.mean(((y - model.predict(X)) ** 2).sum(axis=1)) / 2
+    expected += reference.penalty([], [], [], 0.03, groups, np.hstack(outgoing))
+    assert model.loss_ == pytest.approx(expected, rel=1e-9)
+
+
+@both_estimators
+@pytest.mark.parametrize("solver", ["adam", "nesterov"])
+def test_a_feature_drops_out_of_both_ways_to_the_outputs(Estimator, solver):
+    model = Estimator(
+        (8,),
+        skip=True,
+        group_l1=0.02,
+        learning_rate="cosine",
+        max_iter=60,
+        random_state=0,
+        **SOLVERS[solver],
+    )
+    X, y = data_for(model)
+    X = np.hstack([X, np.random.default_rng(0).normal(size=(len(X), 3))])
+    model.fit(X, y)
+    hidden, linear = model.coefs_[0].any(axis=1), model.skip_coef_.any(axis=1)
+    assert_array_equal(hidden, linear)
+    assert_array_equal(hidden, model.feature_importances_ > 0)
+    assert 0 < hidden.sum() < len(hidden)
 
 
 def test_groups_may_change_between_warm_starts():

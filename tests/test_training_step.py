@@ -58,6 +58,7 @@ class Training:
     max_grad_norm: float
     average_decay: float
     group_l1: float
+    hierarchy: float | None
     labels: list
     seed: int
 
@@ -108,10 +109,14 @@ class Training:
             l1=spread(self.l1),
             l2=spread(self.l2),
             weight_decay=spread([self.weight_decay] * len(self.l1)),
-            groups=self.network.group_strengths(
-                self.group_l1, [np.flatnonzero(row) for row in self.groups]
-            ),
         )
+        groups = [np.flatnonzero(row) for row in self.groups]
+        if self.hierarchy is None:
+            strengths.groups = self.network.group_strengths(self.group_l1, groups)
+        else:
+            strengths.hierarchies = self.network.hierarchies(
+                self.group_l1, groups, self.hierarchy
+            )
         params = self.params
         statistics = None
         if self.network.batch_norm:
@@ -176,6 +181,7 @@ class Training:
                     self.weight_decay,
                     self.max_norm,
                     self.group_l1,
+                    self.hierarchy,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -284,6 +290,9 @@ def trainings(draw):
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
         group_l1=draw(st.sampled_from([0.0, 0.01, 0.3])),
+        hierarchy=draw(st.sampled_from([None, 0.1, 3.0, np.inf]))
+        if network.skip
+        else None,
         labels=draw(per_layer(st.integers(0, 3), network.layer_sizes[0])),
         seed=draw(st.integers(0, 2**16)),
     )
@@ -330,6 +339,9 @@ def test_epochs_in_single_precision_are_near_the_oracle(training):
     # rounding may carry a unit over a kink, so the last digits prove nothing; and a few
     # rows that are almost the same have a variance that is all rounding
     assume(training.network.batch_norm is None)
+    # the linear weights of a hierarchy may go to either side of zero, as near it their
+    # sign decides
+    assume(training.hierarchy in [None, np.inf])
     assert_equal(training, np.float32, 2e-3)
 
 

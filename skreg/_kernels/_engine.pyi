@@ -97,6 +97,7 @@ class Engine:
         weight_decay: float = 0.0,
         max_norm: Sequence[float] | None = None,
         group_l1: float = 0.0,
+        hierarchy: float | None = None,
     ) -> NDArray[np.void]: ...
     def set_dropout(self, dropout: Sequence[float], input_dropout: float) -> None: ...
     def run_epoch(

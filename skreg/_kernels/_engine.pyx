@@ -21,7 +21,8 @@ from skreg._kernels.loops cimport (
     train_f64)
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
-from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, rates_of
+from skreg._kernels.optimizers cimport (
+    Optimizer, Rates, Segment, rates_of, shrinks_in_groups)
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
@@ -47,16 +48,19 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64), ("group_l1", np.float64)], align=True)
+    ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64)],
+    align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
-    ("first_share", np.float64), ("average_share", np.float64)], align=True)
+    ("first_share", np.float64), ("second_root", np.float64),
+    ("average_share", np.float64)], align=True)
 AUGMENTATION = np.dtype([
     ("kind", np.intc), ("strength", np.float64), ("fill", np.float64),
     ("probability", np.float64), ("height", np.intp), ("width", np.intp),
     ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
+assert _RATES.itemsize == sizeof(Rates)
 assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
@@ -389,16 +393,20 @@ cdef class Engine:
         return pointers
 
     def segments(
-        self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0
+        self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0,
+        hierarchy=None,
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
         l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
-        group_l1 : of the groups of features.
+        group_l1 : of the groups of features, over W_0 and theta.
+        hierarchy : M, with which theta alone is penalised, and bounds W_0; or None.
         """
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
         cdef Py_ssize_t m
         cdef Matrix matrix
+        if hierarchy is not None and self.net.skip < 0:
+            raise ValueError("a hierarchy needs weights from the inputs to the outputs")
         table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
         for m in range(n_matrices):
@@ -406,7 +414,10 @@ cdef class Engine:
             bound = np.inf if max_norm is None else max_norm[m]
             table[m, 0] = (
                 matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound, group_l1 if m == 0 else 0.0)
+                bound, 0.0, 0.0)
+            if m == 0 or m == self.net.n_layers:
+                table[m, 0]["group_l1"] = group_l1
+                table[m, 0]["hierarchy"] = hierarchy or 0.0
         for l, layer in enumerate(self.layers):
             norm = layer["bias"] + layer["n_out"]
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
@@ -515,7 +526,7 @@ cdef class Engine:
         loop.attack = self.attack
         self.make_room_for_steps(
             &loop, (segments["max_norm"] < np.inf).any(),
-            (segments["group_l1"] > 0).any())
+            shrinks_in_groups(loop.training.segments))
         try:
             with nogil:
                 if order is not None:
@@ -721,10 +732,12 @@ cdef class Engine:
         self.buffers += [starts, features]
         work.groups.n = len(sizes)
         work.groups.largest = sizes.max()
+        work.groups.width = self.net.layers[0].n_out
+        work.groups.n_outputs = output_count(&self.net) if self.net.skip >= 0 else 0
         work.groups.features = <const Py_ssize_t*> address(features)
         for t in range(self.threads):
             work.scratch[t].group = <double*> self.zeros(
-                group_scratch(&work.groups, self.net.layers[0].n_out) * sizeof(double))
+                group_scratch(&work.groups) * sizeof(double))
         work.groups.starts = <const Py_ssize_t*> address(starts)
         return 0
 
