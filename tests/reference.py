@@ -272,6 +272,15 @@ class Network:
             views.append((params[end - 2 * n : end - n], params[end - n : end]))
         return views
 
+    def of_vectors(self, weights, biases):
+        """A value per weight matrix, and one per layer's biases and norm, flat."""
+        spread = np.zeros(self.n_parameters)
+        starts = pairwise(self._starts())
+        for l, (start, end) in enumerate(starts):
+            spread[start:end] = biases[l]
+            self.layers(spread)[l][0][:] = weights[l]
+        return spread
+
     def per_parameter(self, strengths):
         """Strengths per weight matrix as a flat vector, zero for what is none."""
         spread = np.zeros(self.n_parameters)
@@ -421,6 +430,7 @@ class Strengths:
     l1: np.ndarray | float = 0.0
     l2: np.ndarray | float = 0.0
     weight_decay: np.ndarray | float = 0.0
+    anchor: np.ndarray | float = 0.0
 
 
 def adam_step(optimizer, w, g, rate, strengths):
@@ -464,6 +474,8 @@ def sgd_step(optimizer, w, g, rate, strengths):
 def optimizer_step(optimizer, w, g, rate, strengths):
     """One step; the optimizer's state is renewed, the new w returned."""
     step = adam_step if optimizer.adam else sgd_step
+    if optimizer.anchor is not None:
+        g = g + strengths.anchor * (w - optimizer.anchor)
     w = step(optimizer, w, g, rate, strengths)
     optimizer.step += 1
     return w
@@ -519,10 +531,12 @@ def run_epoch(
     max_grad_norm=np.inf,
     statistics=None,
     augment=None,
+    trained=True,
 ):
     """One pass over the rows in the given order: new parameters, mean loss.
 
-    augment: from a batch's X, y, weights and step to others.
+    augment: from a batch's X, y, weights and step to others; trained: whether each
+    parameter takes steps.
     """
     total = 0.0
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
@@ -539,12 +553,14 @@ def run_epoch(
         if statistics is not None:
             statistics.update(seen, len(rows), batch_size)
         total += loss * len(rows)
+        gradient = np.where(trained, gradient, 0)
         length = np.linalg.norm(gradient)
         if length > max_grad_norm:
             gradient = gradient * max_grad_norm / length
-        params = optimizer_step(optimizer, params, gradient, rate, strengths)
-        for bound, (W, _) in zip(max_norm or [], network.layers(params), strict=False):
+        stepped = optimizer_step(optimizer, params, gradient, rate, strengths)
+        for bound, (W, _) in zip(max_norm or [], network.layers(stepped), strict=False):
             W[:] = project(W, bound)
+        params = np.where(trained, stepped, params)
         if optimizer.average is not None:
             t = optimizer.step
             decay = min(optimizer.average_decay, (1 + t) / (10 + t))

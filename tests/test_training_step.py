@@ -56,6 +56,8 @@ class Training:
     max_norm: list
     max_grad_norm: float
     average_decay: float
+    trained: tuple | None
+    anchor: list | None
     seed: int
 
     def __post_init__(self):
@@ -85,6 +87,8 @@ class Training:
         if self.average_decay:
             optimizer.average = self.params.astype(dtype)
             optimizer.average_decay = self.average_decay
+        if self.anchor is not None:
+            optimizer.anchor = np.flip(self.params).astype(dtype)
         return optimizer
 
     @property
@@ -101,6 +105,18 @@ class Training:
             l2=spread(self.l2),
             weight_decay=spread([self.weight_decay] * len(self.l1)),
         )
+        if self.anchor is not None:
+            biases = list(self.anchor)
+            if self.network.batch_norm == "before":
+                # where they change nothing and stay as they are
+                biases[:-1] = [0.0] * len(self.widths)
+            strengths.anchor = self.network.of_vectors(self.anchor, biases)
+            for norm in self.network.norms(strengths.anchor):
+                for vector in norm:
+                    vector[:] = 0
+        trained = True
+        if self.trained is not None:
+            trained = self.network.of_vectors(*self.trained) == 1
         params = self.params
         statistics = None
         if self.network.batch_norm:
@@ -127,6 +143,7 @@ class Training:
                 max_grad_norm=self.max_grad_norm,
                 statistics=statistics,
                 augment=partial(augment, self.augmentation, key=self.key),
+                trained=trained,
             )
             moments = [] if statistics is None else statistics.flat()
             yield params, loss, optimizer.average, moments
@@ -159,7 +176,12 @@ class Training:
                 data,
                 optimizer=optimizer,
                 segments=loops.segments(
-                    self.l1, self.l2, self.weight_decay, self.max_norm
+                    self.l1,
+                    self.l2,
+                    self.weight_decay,
+                    self.max_norm,
+                    trained=self.trained,
+                    anchor=self.anchor,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -249,6 +271,8 @@ def trainings(draw):
     rows = draw(st.integers(1, 40))
     csr = draw(st.booleans())
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
+    flags = per_layer(st.booleans(), n_matrices)
+    anchors = per_layer(st.sampled_from([0.0, 0.1, 1.0]), n_matrices)
     return Training(
         network=network,
         rows=rows,
@@ -266,6 +290,8 @@ def trainings(draw):
         max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
+        trained=draw(st.one_of(st.none(), st.tuples(flags, flags))),
+        anchor=draw(st.one_of(st.none(), anchors)),
         seed=draw(st.integers(0, 2**16)),
     )
 

@@ -41,6 +41,7 @@ class _Optimizer(Protocol):
     second: _Floats | None
     average: _Floats | None
     average_decay: float
+    anchor: _Floats | None
     step: int
 
 class Data:
@@ -90,6 +91,9 @@ class Engine:
         l2: Sequence[float],
         weight_decay: float = 0.0,
         max_norm: Sequence[float] | None = None,
+        *,
+        trained: tuple[Sequence[bool], Sequence[bool]] | None = None,
+        anchor: Sequence[float] | None = None,
     ) -> NDArray[np.void]: ...
     def set_dropout(self, dropout: Sequence[float], input_dropout: float) -> None: ...
     def run_epoch(

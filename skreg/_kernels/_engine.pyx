@@ -11,7 +11,7 @@ from skreg._kernels.adversarial cimport Attack
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
 from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
-from skreg._kernels.backward cimport SEGMENTS_PER_LAYER
+from skreg._kernels.backward cimport SEGMENTS_PER_LAYER, Training
 from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm
 from skreg._kernels.dropout cimport mask_size
 from skreg._kernels.loops cimport (
@@ -46,7 +46,7 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64)], align=True)
+    ("max_norm", np.float64), ("anchor", np.float64), ("frozen", np.intc)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("average_share", np.float64)], align=True)
@@ -372,10 +372,19 @@ cdef class Engine:
             pointers[l] = self.buffer(self.capacity * stride)
         return pointers
 
-    def segments(self, l1, l2, double weight_decay=0.0, max_norm=None):
+    def segments(
+        self, l1, l2, double weight_decay=0.0, max_norm=None, *, trained=None,
+        anchor=None,
+    ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
         l1, l2, max_norm : sequences of one number per weight matrix.
+        trained : pair of sequences of one bool per layer, or None
+            Whether its weights and whether its biases, and the norm that follows them,
+            take steps. None: all do.
+        anchor : sequence of one number per layer, or None
+            Strengths of the pull of its weights and biases towards the optimizer's
+            `anchor`.
         """
         table = np.zeros((len(self.layers), SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
@@ -383,10 +392,18 @@ cdef class Engine:
             size = layer["n_in"] * layer["n_out"]
             bound = np.inf if max_norm is None else max_norm[l]
             norm = layer["bias"] + layer["n_out"]
-            table[l, 0] = (layer["weights"], size, l1[l], l2[l], weight_decay, bound)
+            table[l, 0] = (
+                layer["weights"], size, l1[l], l2[l], weight_decay, bound, 0.0, False)
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
+        if anchor is not None:
+            table["anchor"][:, :2] = np.reshape(anchor, (len(self.layers), 1))
+        if trained is not None:
+            weights, biases = trained
+            table["frozen"] = ~np.array([weights, biases, biases], dtype=bool).T
+            # which no step could overstep
+            table["max_norm"][table["frozen"] != 0] = np.inf
         return table
 
     def set_dropout(self, dropout, double input_dropout):
@@ -421,7 +438,7 @@ cdef class Engine:
             With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
             arrays `first` and `second`, and `step`, the steps taken so far, which is
             counted on; `average`, the moving average of the parameters or None, and
-            `average_decay`.
+            `average_decay`; `anchor`, what they are pulled towards, or None.
         segments : ndarray
             From `segments`.
         key : pair of int
@@ -473,6 +490,8 @@ cdef class Engine:
         state.average = (
             NULL if optimizer.average is None
             else self.written_parameters(optimizer.average))
+        state.anchor = (
+            NULL if optimizer.anchor is None else self.parameters(optimizer.anchor))
         if self.net.layers[0].norm != NO_NORM:
             self.point_to_statistics(statistics)
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
@@ -489,6 +508,7 @@ cdef class Engine:
         loop.training.max_grad_norm = self.max_grad_norm
         loop.attack = self.attack
         self.make_room_for_steps(&loop, (segments["max_norm"] < np.inf).any())
+        self.leave_out_frozen(&loop.training, segments)
         try:
             with nogil:
                 if order is not None:
@@ -668,6 +688,20 @@ cdef class Engine:
             work.perturbed = self.buffer(self.capacity * work.input_stride)
             work.shift = self.buffer(self.capacity * n_features)
             work.input_gradient = self.buffer(self.capacity * n_features)
+        return 0
+
+    cdef int leave_out_frozen(self, Training* training, segments) except -1:
+        """Where backward ends; and zeros in a whole gradient, where nobody writes."""
+        trains = ((segments["frozen"] == 0) & (segments["size"] > 0)).any(axis=1)
+        training.lowest = np.argmax(trains) if trains.any() else len(trains)
+        if not training.whole:
+            return 0
+        cdef char* gradient = <char*> self.work.gradient
+        cdef Py_ssize_t itemsize = self.dtype.itemsize
+        for segment in segments[segments["frozen"] != 0]:
+            memset(
+                gradient + <Py_ssize_t> segment["start"] * itemsize, 0,
+                <Py_ssize_t> segment["size"] * itemsize)
         return 0
 
     cdef int make_room_for_mixing(self, Workspace* work) except -1:

@@ -8,6 +8,9 @@
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
 see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
 stored whole, unless its norm is to be known before the step.
+
+Frozen parameters (Segment.frozen) have no gradient and no step, and backward ends at
+the lowest layer that has anything to train.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -45,6 +48,11 @@ cdef struct Training:
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
     double max_grad_norm   # bound of its norm; infinity: none
+    Py_ssize_t lowest      # layer that has anything to train
+
+
+cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogil:
+    return training.segments != NULL and training.segments[segment].frozen
 
 
 # ------------------------------------------------------------------------------ loss
@@ -136,7 +144,7 @@ cdef inline void backward(
     real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """Steps for all parameters, or their gradient, given the last layer's D.
+    """Steps for all that is trained, or its gradient, given the last layer's D.
 
     The gradient of W_l, and its step, come after D_{l-1}, which needs the old W_l.
     """
@@ -145,7 +153,7 @@ cdef inline void backward(
     cdef const real* x
     cdef Py_ssize_t x_stride
     cdef Py_ssize_t l
-    for l in range(net.n_layers - 1, -1, -1):
+    for l in range(net.n_layers - 1, training.lowest - 1, -1):
         x = inputs
         x_stride = input_stride
         if net.layers[l].norm != NO_NORM:
@@ -154,9 +162,12 @@ cdef inline void backward(
         if l > 0:
             x = <const real*> work.outputs[l - 1]
             x_stride = work.strides[l - 1]
+        if l > training.lowest:
             input_gradient(params, batch, l)
             wait_for_team(batch.team.size)
-        if x == NULL:
+        if is_frozen(training, SEGMENTS_PER_LAYER * l):
+            pass
+        elif x == NULL:
             sparse_weight_gradient(params, batch, training, gradient)
         else:
             weight_gradient(params, batch, l, x, x_stride, training, gradient)
@@ -295,6 +306,8 @@ cdef inline void vector_gradient(
 ) noexcept nogil:
     """Step for n parameters from `start` on, or their gradient; none if it is NULL."""
     cdef Py_ssize_t j
+    if is_frozen(training, segment):
+        return
     if training.optimizer != NULL:
         optimizer_step(
             training.optimizer, &training.rates[training.step],
@@ -389,7 +402,7 @@ cdef inline void bias_gradient(
     cdef Py_ssize_t first = share.first * BLOCK_COLUMNS
     cdef Py_ssize_t n = min(share.last * BLOCK_COLUMNS, layer.n_out) - first
     cdef Py_ssize_t i, j
-    if n <= 0:
+    if n <= 0 or is_frozen(training, SEGMENTS_PER_LAYER * l + 1):
         return
     if training.optimizer == NULL:
         g = gradient + layer.bias + first
@@ -413,7 +426,7 @@ cdef inline void bias_gradient(
 cdef inline void clip_gradient(
     Batch* batch, Training* training, Py_ssize_t n_parameters, real* gradient
 ) noexcept nogil:
-    """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013).
+    """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013); zero where frozen.
 
     The squares are summed by blocks, in order: no bit depends on the threads.
     """
@@ -447,7 +460,7 @@ cdef inline void clip_gradient(
 cdef inline void step_from_gradient(
     real* params, Batch* batch, Training* training, const real* gradient
 ) noexcept nogil:
-    """The steps of all parameters, from a gradient that is stored whole."""
+    """The steps of all that is trained, from a gradient that is stored whole."""
     cdef Workspace* work = batch.work
     cdef Layer* layer
     cdef Blocks blocks
@@ -458,6 +471,8 @@ cdef inline void step_from_gradient(
         layer = &batch.net.layers[l]
         blocks = cut_weights(layer)
         share = share_of(batch.team, blocks.down)
+        if is_frozen(training, SEGMENTS_PER_LAYER * l):
+            share = Share(0, 0)
         for number in range(share.first, share.last):
             block = block_of(&blocks, number, layer.n_in, layer.n_out)
             weight_step(
@@ -526,7 +541,7 @@ cdef inline void begin_sparse_batch(
             batch.data, &batch.selection, batch.net.input_dropout, batch.noise,
             work.sparse, params)
     wait_for_team(team.size)
-    if training.optimizer == NULL or training.whole:
+    if training.optimizer == NULL or training.whole or is_frozen(training, 0):
         return
     share = share_of(team, work.sparse.n_columns)
     for slot in range(share.first, share.last):
@@ -543,7 +558,7 @@ cdef inline void end_sparse_epoch(
     cdef Workspace* work = batch.work
     cdef Share share
     cdef Py_ssize_t column
-    if work.sparse == NULL or training.whole:
+    if work.sparse == NULL or training.whole or is_frozen(training, 0):
         return
     share = share_of(batch.team, batch.net.layers[0].n_in)
     for column in range(share.first, share.last):

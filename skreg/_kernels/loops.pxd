@@ -182,8 +182,8 @@ cdef inline double adversarial_batch(
     """The same for c * clean loss + (1 - c) * loss of adversarial examples.
 
     The first step of an attack that starts at the clean inputs has its gradient from
-    their own pass. Passes that only seek the perturbation leave the running averages
-    of batch normalization alone.
+    their own pass, which then goes down to D_0 whatever is frozen. Passes that only
+    seek the perturbation leave the running averages of batch normalization alone.
     """
     cdef Workspace* work = batch.work
     cdef const real* perturbed = <const real*> work.perturbed
@@ -193,9 +193,12 @@ cdef inline double adversarial_batch(
     cdef double loss
     cdef Py_ssize_t step
     cdef bint has_gradient = clean > 0 and not attack.random_start
+    cdef Training of_clean = training[0]
+    if has_gradient:
+        of_clean.lowest = 0
     if clean > 0:
         clean_loss = batch_gradient(
-            params, batch, inputs, input_stride, training, clean, False)
+            params, batch, inputs, input_stride, &of_clean, clean, False)
         if not isfinite(clean_loss):
             return clean_loss
     start_attack(attack, batch, inputs, input_stride)
