@@ -27,7 +27,9 @@ class Network:
     dtype : numpy.dtype
     batch_norm : {"before", "after"} or None
         Where the hidden layers are normalised.
-    residual : bool
+    residual : bool or list of int
+        As for the kernels' Engine: a list gives the layers that each hidden layer's
+        connection reaches back.
     params : ndarray of shape (n_parameters,)
         The optimizer works on this one array; `coefs` and `intercepts` are views. A
         layer's weights, its biases, then the scale and the shift of its norm.
@@ -41,7 +43,7 @@ class Network:
     loss_parameter: float
     dtype: np.dtype
     batch_norm: str | None = None
-    residual: bool = False
+    residual: bool | list = False
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a

@@ -1,9 +1,11 @@
-"""What the kernels do for fine-tuning: frozen parameters, and pulls to old weights.
+"""What the kernels do for fine-tuning.
 
-That whole epochs with them equal the oracle is in test_training_step.py.
+Frozen parameters, the pull towards old weights, low-rank steps and adapters. That whole
+epochs with them equal the oracle is in test_training_step.py.
 """
 
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -11,12 +13,14 @@ from cases import (
     KEY,
     both_dtypes,
     data_of,
+    differences,
     engine_of,
     random_inputs,
     random_params,
     random_targets,
+    smooth_case,
 )
-from reference import Network
+from reference import LowRank, Network
 
 from skreg._batch_norm import Statistics
 from skreg._optimizers import Optimizer
@@ -70,7 +74,16 @@ class Training:
         if self.optimizer.second is not None:
             self.optimizer.second[:] = 0.01
 
-    def run(self, *, epochs=1, batch_size=40, penalty=0.0, threads=1, **segments):
+    def run(
+        self,
+        *,
+        epochs=1,
+        batch_size=40,
+        penalty=0.0,
+        threads=1,
+        low_rank=None,
+        **segments,
+    ):
         """Train; return the mean losses."""
         strengths = [penalty] * N_LAYERS
         return [
@@ -84,6 +97,7 @@ class Training:
                 order=np.empty(ROWS, np.intp),
                 learning_rates=np.full(-(-ROWS // batch_size), 0.01),
                 batch_size=batch_size,
+                low_rank=low_rank,
                 threads=threads,
             )
             for epoch in range(epochs)
@@ -242,3 +256,283 @@ def test_segments_say_what_is_frozen():
     assert segments["max_norm"][:, 0].tolist() == [np.inf, np.inf, 2.0, np.inf]
     with pytest.raises(ValueError, match="reshape"):
         loops.segments([0.0] * 4, [0.0] * 4, anchor=[1.0])
+
+
+# -------------------------------------------------------------------------- low rank
+
+
+@dataclass
+class Factors:
+    """W_l = W0_l + scale_l A_l B_l, as the kernels read it."""
+
+    ranks: list
+    scales: list
+    base: np.ndarray
+    factors: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+    @classmethod
+    def of(cls, training, ranks, *, begun=True):
+        """For the weights that a training starts with; begun: B is not zero."""
+        shapes = pairwise(WIDTHS)
+        size = sum(r * (n + m) for r, (n, m) in zip(ranks, shapes, strict=True))
+        factors = np.random.default_rng(1).normal(scale=0.1, size=size)
+        low_rank = cls(
+            ranks,
+            [0.5, 1.0, 2.0, 0.25],
+            training.start.copy(),
+            factors.astype(training.dtype),
+            *np.zeros((2, size), training.dtype),
+        )
+        if not begun:
+            for _, _, B in low_rank.oracle().split(training.network, low_rank.factors):
+                B[:] = 0
+        return low_rank
+
+    def oracle(self):
+        return LowRank(self.ranks, self.scales, self.base, self.factors)
+
+
+# The second: more than a block of rows of dA, and more than both widths of a matrix.
+RANKS = [2, 0, 1, 3]
+every_rank = pytest.mark.parametrize("ranks", [RANKS, [130, 5, 40, 1]], ids=str)
+
+
+@every_rank
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
+@pytest.mark.parametrize("dtype", both_dtypes)
+def test_weights_are_their_base_and_the_factors_product(
+    dtype, max_grad_norm, csr, ranks
+):
+    training = Training(network_of(), dtype, csr=csr, max_grad_norm=max_grad_norm)
+    low_rank = Factors.of(training, ranks)
+    base, begun = low_rank.base.copy(), low_rank.factors.copy()
+    training.loops.merge(training.params, low_rank)
+    # the others are frozen, and stay as they are
+    training.run(epochs=2, trained=(NONE, NONE), low_rank=low_rank)
+    np.testing.assert_array_equal(low_rank.base, base)
+    assert (low_rank.factors != begun).mean() > 0.9
+    expected = low_rank.oracle().merge(training.network, training.start)
+    error = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(training.params, expected, rtol=error, atol=error)
+    made = training.mask(([r > 0 for r in ranks], NONE))
+    np.testing.assert_array_equal(training.params[~made], base[~made])
+    assert (training.params[made] != base[made]).mean() > 0.9
+    # the same bits from the factors alone
+    merged = base.copy()
+    training.loops.merge(merged, low_rank)
+    np.testing.assert_array_equal(merged, training.params)
+
+
+def test_factors_take_the_gradient_of_differences():
+    """One step of plain SGD, by central differences of the loss by every factor."""
+    network = Network([4, 5, 3], ["tanh"], "multinomial_log_loss")
+    rng = np.random.default_rng(0)
+    params = random_params(network, rng)
+    X, y = rng.normal(size=(9, 4)), random_targets(network.loss, rng, (9, 3))
+    data = data_of(X, y)
+    start = rng.normal(scale=0.3, size=2 * (4 + 5) + 5 + 3)
+    low_rank = Factors(
+        [2, 1], [0.5, 3.0], params, start.copy(), *np.zeros((2, start.size))
+    )
+    loops = engine_of(network, capacity=9)
+
+    def merged(factors):
+        low_rank.factors[:] = factors
+        made = params.copy()
+        loops.merge(made, low_rank)
+        return made
+
+    expected = differences(
+        lambda factors: loops.loss_and_gradient(merged(factors), data), start.copy()
+    )
+    loops.run_epoch(
+        merged(start),
+        data,
+        optimizer=Optimizer("sgd", params.size, np.dtype(float), momentum=0.0),
+        segments=loops.segments([0.0] * 2, [0.0] * 2),
+        key=KEY,
+        epoch=0,
+        order=None,
+        learning_rates=np.array([0.1]),
+        batch_size=9,
+        low_rank=low_rank,
+    )
+    assert np.abs(expected).max() > 1e-2
+    got = (start - low_rank.factors) / 0.1
+    np.testing.assert_allclose(got, expected, rtol=1e-6, atol=1e-9)
+
+
+@every_rank
+@pytest.mark.parametrize("attack", [PLAIN, FGSM], ids=["plain", "fgsm"])
+@pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
+def test_bits_of_low_rank_steps_do_not_depend_on_the_threads(
+    max_grad_norm, attack, ranks
+):
+    results = set()
+    for threads in [1, 2, 3, 7]:
+        training = Training(
+            network_of(dropout=[0.2] * 3),
+            threads=threads,
+            max_grad_norm=max_grad_norm,
+            attack=attack,
+        )
+        training.optimizer.anchor = training.start
+        training.optimizer.average = training.start.copy()
+        training.optimizer.average_decay = 0.9
+        low_rank = Factors.of(training, ranks, begun=False)
+        losses = training.run(
+            epochs=2,
+            threads=threads,
+            low_rank=low_rank,
+            anchor=[0.1] * N_LAYERS,
+            penalty=0.01,
+        )
+        arrays = [
+            training.params,
+            training.optimizer.average,
+            low_rank.factors,
+            low_rank.first,
+            low_rank.second,
+        ]
+        results.add((*losses, *(array.tobytes() for array in arrays)))
+    assert len(results) == 1
+
+
+def test_whether_weights_of_low_rank_are_said_to_be_frozen_does_not_matter():
+    results = set()
+    for flags in [ALL, [r == 0 for r in RANKS]]:
+        training = Training(network_of())
+        low_rank = Factors.of(training, RANKS, begun=False)
+        training.run(trained=(flags, ALL), low_rank=low_rank)
+        results.add(training.params.tobytes())
+    assert len(results) == 1
+
+
+def test_factors_that_do_not_fit_are_refused():
+    training = Training(network_of())
+    for change, message in [
+        ({"factors": np.zeros(7, np.float32)}, "expected float32 of shape"),
+        ({"base": np.zeros(7, np.float32)}, "expected float32 of shape"),
+        ({"first": np.zeros(7, np.float32)}, "expected float32 of shape"),
+        ({"ranks": [-1, 0, 0, 0]}, "ranks must not be negative"),
+    ]:
+        low_rank = replace(Factors.of(training, RANKS), **change)
+        with pytest.raises(ValueError, match=message):
+            training.run(low_rank=low_rank)
+    low_rank = Factors.of(training, RANKS)
+    with pytest.raises(ValueError, match="max_norm"):
+        training.run(low_rank=low_rank, max_norm=[1.0] * N_LAYERS)
+    predicting = engine_of(network_of(), np.float32, training=False)
+    with pytest.raises(ValueError, match="can only predict"):
+        predicting.merge(training.params, low_rank)
+    np.testing.assert_array_equal(training.params, training.start)
+
+
+# -------------------------------------------------------------------------- adapters
+
+# Two hidden layers of 7 units, each with an adapter of 3, alone and with a residual
+# connection from the first to the second.
+ADAPTED = [5, 7, 3, 7, 7, 3, 7, 2]
+CHAIN, RESIDUAL = [0, 0, 2, 0, 0, 2], [0, 0, 2, 1, 0, 2]
+
+
+def adapted(residual, **settings):
+    activations = ["tanh", "gelu", "identity"] * 2
+    return Network(
+        ADAPTED, activations, "multinomial_log_loss", residual=residual, **settings
+    )
+
+
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("batch_norm", [None, "before"])
+@pytest.mark.parametrize("residual", [CHAIN, RESIDUAL], ids=["chain", "residual"])
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+def test_gradient_through_adapters(dropout, residual, batch_norm, csr):
+    rates = [0.3, 0.0, 0.0] * 2 if dropout else []
+    network = adapted(residual, batch_norm=batch_norm, dropout=rates)
+    noise = {"key": KEY if dropout else None, "step": 3}
+    params, X, y, masks = smooth_case(network, 9, **noise)
+    data = data_of(X, y, csr=csr)
+    loops = engine_of(network, capacity=9)
+    gradient = np.full_like(params, np.nan)
+    loss = loops.loss_and_gradient(params, data, gradient, **noise)
+    expected_loss, expected = network.loss_and_gradient(params, X, y, None, masks)
+    assert loss == pytest.approx(expected_loss, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+    numeric = differences(
+        lambda w: loops.loss_and_gradient(w, data, **noise), params.copy()
+    )
+    scale = np.abs(numeric).max()
+    np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-7 * scale)
+
+
+@pytest.mark.parametrize("dtype", both_dtypes)
+@pytest.mark.parametrize("residual", [False, True])
+def test_an_adapter_with_zero_weights_predicts_as_without(residual, dtype):
+    rng = np.random.default_rng(0)
+    plain = Network(
+        [5, 7, 7, 2], ["tanh", "tanh"], "multinomial_log_loss", residual=residual
+    )
+    network = adapted(RESIDUAL if residual else CHAIN)
+    start, params = random_params(plain, rng), random_params(network, rng)
+    layers = network.layers(params)
+    for l, (W, b) in zip([0, 3, 6], plain.layers(start), strict=True):
+        layers[l][0][:], layers[l][1][:] = W, b
+    for l in [2, 5]:
+        layers[l][0][:] = layers[l][1][:] = 0
+    X = rng.normal(size=(40, 5))
+    predictions = [
+        engine_of(each, dtype, training=training).predict(
+            weights.astype(dtype),
+            data_of(X, dtype=dtype, n_outputs=2),
+            np.empty((40, 2), dtype),
+        )
+        for each, weights, training in [
+            (plain, start, False),
+            (network, params, False),
+            (network, params, True),
+        ]
+    ]
+    np.testing.assert_array_equal(predictions[1], predictions[0])
+    np.testing.assert_array_equal(predictions[2], predictions[0])
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_bits_of_adapters_do_not_depend_on_the_threads(threads):
+    results = set()
+    for n in [1, threads]:
+        network = Network(
+            [300, 70, 9, 70, 70, 9, 70, 3],
+            ["relu", "relu", "identity"] * 2,
+            "squared_error",
+            residual=RESIDUAL,
+            dropout=[0.2, 0.0, 0.0] * 2,
+        )
+        rng = np.random.default_rng(0)
+        params = random_params(network, rng).astype(np.float32)
+        X, y = rng.normal(size=(ROWS, 300)), rng.normal(size=(ROWS, 3))
+        gradient = np.empty_like(params)
+        engine_of(network, np.float32, capacity=ROWS, threads=n).loss_and_gradient(
+            params, data_of(X, y, dtype=np.float32), gradient, key=KEY, threads=n
+        )
+        results.add(gradient.tobytes())
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize(
+    ("residual", "message"),
+    [
+        ([0, 0, 2], "one number per hidden layer"),
+        ([1, 0, 0, 0, 0, 0], "reaches 1 layers below layer 0"),
+        ([0, 2, 0, 0, 0, 0], "reaches 2 layers below layer 1"),
+        ([0, 0, 0, 3, 0, 0], "reaches 3 layers"),
+        ([0, 0, 0, 0, 1, 0], "same width"),
+        ([0, 0, 0, 2, 0, 0], "same width"),
+    ],
+)
+def test_connections_to_nowhere_are_refused(residual, message):
+    with pytest.raises(ValueError, match=message):
+        engine_of(adapted(residual))

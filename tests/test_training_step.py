@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -58,6 +59,7 @@ class Training:
     average_decay: float
     trained: tuple | None
     anchor: list | None
+    ranks: list | None
     seed: int
 
     def __post_init__(self):
@@ -91,6 +93,25 @@ class Training:
             optimizer.anchor = np.flip(self.params).astype(dtype)
         return optimizer
 
+    def low_rank(self, dtype=np.float64):
+        """Factors that make the weights with which the training begins; or None."""
+        if self.ranks is None:
+            return None
+        sizes = pairwise(self.network.layer_sizes)
+        size = sum(r * (n + m) for r, (n, m) in zip(self.ranks, sizes, strict=True))
+        scales = [0.5 + 0.25 * l for l in range(len(self.ranks))]
+        factors = np.random.default_rng(self.seed).normal(scale=0.3, size=size)
+        low_rank = reference.LowRank(self.ranks, scales, self.params.copy(), factors)
+        change = low_rank.merge(self.network, self.params) - self.params
+        low_rank.base = low_rank.base - change
+        low_rank.optimizer = self.new_optimizer(dtype)
+        low_rank.optimizer.anchor = low_rank.optimizer.average = None
+        low_rank.optimizer.first = np.zeros(size, dtype)
+        low_rank.optimizer.second = np.zeros(size, dtype)
+        low_rank.base = low_rank.base.astype(dtype)
+        low_rank.factors = low_rank.factors.astype(dtype)
+        return low_rank
+
     @property
     def widths(self):
         """Of the layers that batch normalization has statistics of."""
@@ -117,6 +138,12 @@ class Training:
         trained = True
         if self.trained is not None:
             trained = self.network.of_vectors(*self.trained) == 1
+        low_rank = self.low_rank()
+        if low_rank is not None:
+            # their factors are trained instead
+            whole = [rank == 0 for rank in self.ranks]
+            biases = [True] * len(whole)
+            trained = trained & (self.network.of_vectors(whole, biases) == 1)
         params = self.params
         statistics = None
         if self.network.batch_norm:
@@ -144,9 +171,11 @@ class Training:
                 statistics=statistics,
                 augment=partial(augment, self.augmentation, key=self.key),
                 trained=trained,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.flat()
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
     def kernels(self, dtype):
         """The same of the compiled core."""
@@ -170,6 +199,10 @@ class Training:
         )
         optimizer = self.new_optimizer(dtype)
         params = self.params.astype(dtype)
+        low_rank = self.low_rank(dtype)
+        if low_rank is not None:
+            low_rank.first = low_rank.optimizer.first
+            low_rank.second = low_rank.optimizer.second
         for epoch, rates in enumerate(self.rates):
             loss = loops.run_epoch(
                 params,
@@ -189,13 +222,25 @@ class Training:
                 learning_rates=rates,
                 batch_size=self.batch_size,
                 statistics=statistics,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.values
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
 
 def per_layer(strategy, n):
     return st.lists(strategy, min_size=n, max_size=n)
+
+
+@st.composite
+def reaches(draw, widths):
+    """How far back the connection of each hidden layer goes, where widths allow it."""
+    numbers = []
+    for l, width in enumerate(widths[1:-1]):
+        possible = [k for k in (1, 2) if l >= k and widths[l + 1 - k] == width]
+        numbers.append(draw(st.sampled_from([0, *possible])))
+    return numbers
 
 
 @st.composite
@@ -221,6 +266,8 @@ def networks(draw):
     )
     if network.batch_norm == "after":
         network.residual = False
+    elif depth and draw(st.booleans()):
+        network.residual = draw(reaches(widths))
     return network
 
 
@@ -273,6 +320,9 @@ def trainings(draw):
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
     flags = per_layer(st.booleans(), n_matrices)
     anchors = per_layer(st.sampled_from([0.0, 0.1, 1.0]), n_matrices)
+    ranks = None
+    if draw(st.booleans()):
+        ranks = draw(per_layer(st.integers(0, 3), n_matrices))
     return Training(
         network=network,
         rows=rows,
@@ -287,11 +337,15 @@ def trainings(draw):
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
         augmentation=augmentation,
-        max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
+        max_norm=[
+            draw(st.sampled_from([np.inf, 0.7])) if not (ranks and ranks[l]) else np.inf
+            for l in range(n_matrices)
+        ],
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
         trained=draw(st.one_of(st.none(), st.tuples(flags, flags))),
         anchor=draw(st.one_of(st.none(), anchors)),
+        ranks=ranks,
         seed=draw(st.integers(0, 2**16)),
     )
 

@@ -30,6 +30,14 @@ class _Attack(Protocol):
     lower: float
     upper: float
 
+class _LowRank(Protocol):
+    ranks: Sequence[int]
+    scales: Sequence[float]
+    base: _Floats
+    factors: _Floats
+    first: _Floats
+    second: _Floats | None
+
 class _Optimizer(Protocol):
     adam: bool
     beta_1: float
@@ -76,7 +84,7 @@ class Engine:
         input_dropout: float = 0.0,
         batch_norm: int = 0,
         norm_epsilon: float = 1e-5,
-        residual: bool = False,
+        residual: bool | Sequence[int] = False,
         label_smoothing: float = 0.0,
         max_grad_norm: float = ...,
         attack: _Attack | None = None,
@@ -109,8 +117,10 @@ class Engine:
         learning_rates: NDArray[np.float64],
         batch_size: int,
         statistics: _Statistics | None = None,
+        low_rank: _LowRank | None = None,
         threads: int = 1,
     ) -> float: ...
+    def merge(self, params: _Floats, low_rank: _LowRank) -> None: ...
     def loss_and_gradient(
         self,
         params: _Floats,

@@ -19,12 +19,13 @@ from skreg._kernels.loops cimport (
     output_count, predict_f32, predict_f64, statistics_f32, statistics_f64, train_f32,
     train_f64)
 from skreg._kernels.losses cimport LOSS_ROWS
+from skreg._kernels.low_rank cimport Factors, LowRank, merge_factors
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
 from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, rates_of
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
-from skreg._kernels.team cimport parts, run_team, team_limit
+from skreg._kernels.team cimport Team, parts, run_team, team_limit
 from skreg._kernels.types cimport Layer, Network
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
@@ -50,12 +51,16 @@ _SEGMENT = np.dtype([
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("average_share", np.float64)], align=True)
+_FACTORS = np.dtype([
+    ("rank", np.intp), ("a", np.intp), ("b", np.intp), ("scale", np.float64)],
+    align=True)
 AUGMENTATION = np.dtype([
     ("kind", np.intc), ("strength", np.float64), ("fill", np.float64),
     ("probability", np.float64), ("height", np.intp), ("width", np.intp),
     ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
+assert _FACTORS.itemsize == sizeof(Factors)
 assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
@@ -100,6 +105,25 @@ cdef void* writable_address(array, dtype, shape) except NULL:
     if not array.flags.writeable:
         raise ValueError("the kernels cannot write to a read-only array")
     return <void*> typed_address(array, dtype, shape)
+
+
+cdef checked_reaches(residual, layer_sizes):
+    """How many layers each hidden layer's residual connection reaches back."""
+    n_hidden = len(layer_sizes) - 2
+    if isinstance(residual, (bool, np.bool_)):
+        return [
+            int(residual and l > 0 and layer_sizes[l] == layer_sizes[l + 1])
+            for l in range(n_hidden)]
+    if len(residual) != n_hidden:
+        raise ValueError("residual must have one number per hidden layer")
+    for l, reach in enumerate(residual):
+        if reach == 0:
+            continue
+        if reach not in (1, 2) or l < reach:
+            raise ValueError(f"no connection reaches {reach} layers below layer {l}")
+        if layer_sizes[l + 1] != layer_sizes[l + 1 - reach]:
+            raise ValueError("a residual connection needs layers of the same width")
+    return residual
 
 
 cdef class Data:
@@ -185,9 +209,11 @@ cdef class Engine:
         (0, 1, 2).
     norm_epsilon : float
         Added to the variance there.
-    residual : bool, default=False
+    residual : bool or sequence of int, one per hidden layer, default=False
         Whether hidden layers whose inputs are hidden units, and as many as their
-        outputs, add these to their outputs.
+        outputs, add these to their outputs. Or, for each hidden layer, how many layers
+        below is the one of the same width whose outputs it adds to its own: 1, its
+        input; 2, as around an adapter; 0, none.
     label_smoothing : float, default=0.0
     max_grad_norm : float, default=inf
         Bound of the gradient's norm in `run_epoch`.
@@ -213,6 +239,7 @@ cdef class Engine:
     cdef bint single
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
+    cdef Py_ssize_t gradient_room        # numbers in a whole gradient
     cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
     cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
@@ -222,7 +249,7 @@ cdef class Engine:
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
-        double norm_epsilon=1e-5, bint residual=False, double label_smoothing=0.0,
+        double norm_epsilon=1e-5, residual=False, double label_smoothing=0.0,
         double max_grad_norm=INFINITY, attack=None, augmentation=None,
         Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
     ):
@@ -237,6 +264,7 @@ cdef class Engine:
         self.single = self.dtype == np.float32
         self.buffers = []
         self.layers = np.zeros(n_layers, dtype=_LAYER)
+        reaches = checked_reaches(residual, layer_sizes)
         for l in range(n_layers):
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             hidden = l < n_layers - 1
@@ -245,7 +273,7 @@ cdef class Engine:
                 n_in, n_out, offset, offset + n_in * n_out,
                 activations[l] if hidden else IDENTITY,
                 norm,
-                residual and hidden and l > 0 and n_in == n_out,
+                reaches[l] if hidden else 0,
                 dropout[l] if hidden and dropout is not None else 0.0)
             offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
         self.n_parameters = offset
@@ -426,7 +454,7 @@ cdef class Engine:
     def run_epoch(
         self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
         Py_ssize_t[::1] order, double[::1] learning_rates, Py_ssize_t batch_size,
-        statistics=None, int threads=1,
+        statistics=None, low_rank=None, int threads=1,
     ):
         """One pass over the rows, without the GIL and without allocation.
 
@@ -454,6 +482,13 @@ cdef class Engine:
             With batch normalization: the running averages, an array `values` of the
             means, then the variances, of each hidden layer, their `decay` and what they
             have `gathered`. Updated.
+        low_rank : object or None
+            Which weights are W0 + scale A B, of which A and B take the steps, not W:
+            `ranks` and `scales` per layer, a rank of 0 for the others; `base`, as
+            params, with W0; `factors`, A and B of one layer after the other, and their
+            moments `first` and `second`. All but `base` are updated. params must hold
+            the weights that they make (see `merge`); the optimizer's `average` is that
+            of these.
         threads : int, default=1
             That work on it together, up to the engine's. The result is the same.
 
@@ -465,7 +500,9 @@ cdef class Engine:
         """
         cdef Pass loop = self.training_loop(data, key, batch_size)
         cdef Optimizer state
+        cdef LowRank low
         cdef Rates[::1] rates
+        cdef Py_ssize_t itemsize = self.dtype.itemsize
         cdef Py_ssize_t step
         loop.params = self.written_parameters(params)
         if batch_size > self.capacity:
@@ -504,10 +541,31 @@ cdef class Engine:
                 average_share(optimizer.average_decay, loop.before + step + 1))
         loop.training.optimizer = &state
         loop.training.rates = &rates[0]
-        loop.training.segments = <Segment*> address(segments)
         loop.training.max_grad_norm = self.max_grad_norm
+        loop.training.gradient_size = self.n_parameters
         loop.attack = self.attack
+        if low_rank is not None:
+            factors = self.point_to_factors(&low, low_rank)
+            of_factors = factors["rank"] > 0
+            if (segments["max_norm"][of_factors, 0] < np.inf).any():
+                raise ValueError("weights of low rank cannot be under max_norm")
+            # their gradient is needed
+            segments = segments.copy()
+            segments["frozen"][of_factors, 0] = 0
+            size = low_rank.factors.size
+            low.optimizer = state
+            low.optimizer.average = low.optimizer.anchor = NULL
+            low.optimizer.first = writable_address(low_rank.first, self.dtype, (size,))
+            if optimizer.adam:
+                low.optimizer.second = writable_address(
+                    low_rank.second, self.dtype, (size,))
+            loop.training.low_rank = &low
+            loop.training.gradient_size += <Py_ssize_t> size
+        loop.training.segments = <Segment*> address(segments)
         self.make_room_for_steps(&loop, (segments["max_norm"] < np.inf).any())
+        if low_rank is not None:
+            low.gradient = self.work.gradient
+            low.gradient = <char*> low.gradient + self.n_parameters * itemsize
         self.leave_out_frozen(&loop.training, segments)
         try:
             with nogil:
@@ -523,6 +581,47 @@ cdef class Engine:
             if statistics is not None:
                 statistics.gathered = loop.gathered
         return loop.total / data.rows.n
+
+    def merge(self, params, low_rank):
+        """Give params the weights that factors make, with the bits that steps give.
+
+        low_rank : see `run_epoch`.
+        """
+        cdef LowRank low
+        cdef void* start = self.written_parameters(params)
+        cdef Py_ssize_t l
+        if self.work.slopes == NULL:
+            raise ValueError("an engine with training=False can only predict")
+        factors = self.point_to_factors(&low, low_rank)
+        for l in range(self.net.n_layers):
+            if low.layers[l].rank == 0:
+                continue
+            if self.single:
+                merge_factors(
+                    &low, l, &self.net.layers[l], <float*> start, 0, <float*> NULL,
+                    &self.work.scratch[0], Team(0, 1))
+            else:
+                merge_factors(
+                    &low, l, &self.net.layers[l], <double*> start, 0, <double*> NULL,
+                    &self.work.scratch[0], Team(0, 1))
+        # which the pointers are into
+        del factors
+
+    cdef point_to_factors(self, LowRank* low, low_rank):
+        """The factors of every layer; returns the table that must outlive `low`."""
+        table = np.zeros(len(self.layers), dtype=_FACTORS)
+        table["rank"], table["scale"] = low_rank.ranks, low_rank.scales
+        if (table["rank"] < 0).any():
+            raise ValueError("ranks must not be negative")
+        table["b"] = table["rank"] * self.layers["n_in"]
+        sizes = table["b"] + table["rank"] * self.layers["n_out"]
+        table["a"] = np.cumsum(sizes) - sizes
+        table["b"] += table["a"]
+        low.layers = <Factors*> address(table)
+        low.base = self.parameters(low_rank.base)
+        low.factors = writable_address(
+            low_rank.factors, self.dtype, (int(sizes.sum()),))
+        return table
 
     def loss_and_gradient(
         self, params, Data data, gradient=None, *, key=None, step=0, int threads=1
@@ -672,12 +771,13 @@ cdef class Engine:
         cdef Py_ssize_t l
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
-            self.max_grad_norm < INFINITY or mixed
+            self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
             or (bounded and loop.data.dense == NULL))
-        if loop.training.whole and work.gradient == NULL:
-            work.gradient = self.buffer(self.n_parameters)
+        if loop.training.whole and self.gradient_room < loop.training.gradient_size:
+            self.gradient_room = loop.training.gradient_size
+            work.gradient = self.buffer(self.gradient_room)
             work.gradient_squares = <double*> self.zeros(
-                parts(self.n_parameters, BLOCK_SIZE) * sizeof(double))
+                parts(self.gradient_room, BLOCK_SIZE) * sizeof(double))
         if bounded and work.squares == NULL:
             work.squares = self.buffer(max(
                 cut_weights(&self.net.layers[l]).down * self.net.layers[l].n_out

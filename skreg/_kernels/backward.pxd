@@ -2,7 +2,7 @@
 
     D_L = s_i / rows * dloss/dz_L            (rows, n_out of the last layer)
     dW_l = x_l^T D_l,  db_l = column sums of D_l
-    G_{l-1} = D_l W_l^T [+ G_l under a residual connection]
+    G_{l-1} = D_l W_l^T [+ G_l or G_{l+1} under a residual connection from there]
     D_{l-1} = G_{l-1} slope_{l-1}
 
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
@@ -21,6 +21,8 @@ from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
+from skreg._kernels.low_rank cimport (
+    LowRank, factor_gradients, factor_step, merge_factors)
 from skreg._kernels.matmul cimport (
     input_gradient_product, product_shape, transpose, weight_gradient_product)
 from skreg._kernels.max_norm cimport (
@@ -48,7 +50,9 @@ cdef struct Training:
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
     double max_grad_norm   # bound of its norm; infinity: none
+    Py_ssize_t gradient_size   # numbers in it: of the parameters, then of factors
     Py_ssize_t lowest      # layer that has anything to train
+    LowRank* low_rank      # steps of factors instead of weights; NULL: none
 
 
 cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogil:
@@ -219,9 +223,12 @@ cdef inline void input_gradient(
             params + layer.weights + block.column * layer.n_out, layer.n_out,
             product, block.columns, panel)
         at = block.row * below_stride + block.column
-        if layer.residual:
+        if layer.residual == 1:
             add_carried(
                 block, <const real*> work.carried[l] + at, below_stride, product)
+        if l + 1 < batch.net.n_layers and batch.net.layers[l + 1].residual == 2:
+            add_carried(
+                block, <const real*> work.carried[l + 1] + at, below_stride, product)
         if carried != NULL:
             keep_carried(block, product, carried + at, below_stride)
         if below_layer.norm == AFTER:
@@ -240,7 +247,7 @@ cdef inline void input_gradient(
 cdef inline void add_carried(
     Block block, const real* carried, Py_ssize_t stride, real* product
 ) noexcept nogil:
-    """G_{l-1} = D_l W_l^T + G_l; product: (block.rows, block.columns)."""
+    """Adds what a residual connection carries; product: (block.rows, block.columns)."""
     cdef Py_ssize_t i, j
     for i in range(block.rows):
         for j in range(block.columns):
@@ -424,14 +431,15 @@ cdef inline void bias_gradient(
 
 
 cdef inline void clip_gradient(
-    Batch* batch, Training* training, Py_ssize_t n_parameters, real* gradient
+    Batch* batch, Training* training, real* gradient
 ) noexcept nogil:
     """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013); zero where frozen.
 
     The squares are summed by blocks, in order: no bit depends on the threads.
     """
     cdef double* squares = batch.work.gradient_squares
-    cdef Py_ssize_t n_blocks = parts(n_parameters, BLOCK_SIZE)
+    cdef Py_ssize_t n = training.gradient_size
+    cdef Py_ssize_t n_blocks = parts(n, BLOCK_SIZE)
     cdef Share share = share_of(batch.team, n_blocks)
     cdef Py_ssize_t block, i
     cdef double total = 0
@@ -440,9 +448,7 @@ cdef inline void clip_gradient(
         return
     for block in range(share.first, share.last):
         squares[block] = 0
-        for i in range(
-            block * BLOCK_SIZE, min(n_parameters, (block + 1) * BLOCK_SIZE)
-        ):
+        for i in range(block * BLOCK_SIZE, min(n, (block + 1) * BLOCK_SIZE)):
             squares[block] += <double> gradient[i] * gradient[i]
     wait_for_team(batch.team.size)
     for block in range(n_blocks):
@@ -450,11 +456,46 @@ cdef inline void clip_gradient(
     if not total > training.max_grad_norm * training.max_grad_norm:
         return
     factor = <real> (training.max_grad_norm / sqrt(total))
-    for i in range(
-        share.first * BLOCK_SIZE, min(n_parameters, share.last * BLOCK_SIZE)
-    ):
+    for i in range(share.first * BLOCK_SIZE, min(n, share.last * BLOCK_SIZE)):
         gradient[i] *= factor
     wait_for_team(batch.team.size)
+
+
+cdef inline bint has_factors(Training* training, Py_ssize_t l) noexcept nogil:
+    return training.low_rank != NULL and training.low_rank.layers[l].rank > 0
+
+
+cdef inline void low_rank_gradients(
+    const real* params, Batch* batch, Training* training, real* gradient
+) noexcept nogil:
+    """The gradients of all factors, from those of the weights that they make."""
+    cdef Py_ssize_t l
+    if training.low_rank == NULL:
+        return
+    for l in range(batch.net.n_layers):
+        if has_factors(training, l):
+            factor_gradients(
+                training.low_rank, l, &batch.net.layers[l], training.optimizer,
+                &training.segments[SEGMENTS_PER_LAYER * l], params, gradient,
+                training.max_grad_norm < INFINITY,
+                <real*> batch.work.scratch[batch.team.thread].panel, batch.team)
+    wait_for_team(batch.team.size)
+
+
+cdef inline void low_rank_step(
+    real* params, Batch* batch, Py_ssize_t l, Training* training
+) noexcept nogil:
+    """The factors of W_l take their step, then W_l is made of them."""
+    cdef Layer* layer = &batch.net.layers[l]
+    cdef Rates* rates = &training.rates[training.step]
+    factor_step(
+        training.low_rank, l, layer, rates,
+        &training.segments[SEGMENTS_PER_LAYER * l], batch.team, params)
+    wait_for_team(batch.team.size)
+    merge_factors(
+        training.low_rank, l, layer, params, <real> rates.average_share,
+        <real*> training.optimizer.average, &batch.work.scratch[batch.team.thread],
+        batch.team)
 
 
 cdef inline void step_from_gradient(
@@ -471,7 +512,10 @@ cdef inline void step_from_gradient(
         layer = &batch.net.layers[l]
         blocks = cut_weights(layer)
         share = share_of(batch.team, blocks.down)
-        if is_frozen(training, SEGMENTS_PER_LAYER * l):
+        if has_factors(training, l):
+            low_rank_step(params, batch, l, training)
+            share = Share(0, 0)
+        elif is_frozen(training, SEGMENTS_PER_LAYER * l):
             share = Share(0, 0)
         for number in range(share.first, share.last):
             block = block_of(&blocks, number, layer.n_in, layer.n_out)

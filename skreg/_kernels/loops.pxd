@@ -12,7 +12,7 @@ from skreg._kernels.adversarial cimport (
     Attack, attack_step, gradient_by_inputs, start_attack)
 from skreg._kernels.backward cimport (
     Training, backward, begin_sparse_batch, clip_gradient, deltas, end_sparse_epoch,
-    loss_and_delta, step_from_gradient)
+    loss_and_delta, low_rank_gradients, step_from_gradient)
 from skreg._kernels.batch_norm cimport Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.forward cimport begin_batch, forward
@@ -136,8 +136,9 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
         if not isfinite(loss):
             break
         if training.whole:
-            clip_gradient(
-                &batch, &training, loop.n_parameters, <real*> loop.work.gradient)
+            low_rank_gradients(
+                params, &batch, &training, <real*> loop.work.gradient)
+            clip_gradient(&batch, &training, <real*> loop.work.gradient)
             step_from_gradient(
                 params, &batch, &training, <const real*> loop.work.gradient)
         training.step += 1
