@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -56,6 +57,9 @@ class Training:
     max_norm: list
     max_grad_norm: float
     average_decay: float
+    trained: tuple | None
+    anchor: list | None
+    ranks: list | None
     seed: int
 
     def __post_init__(self):
@@ -85,7 +89,28 @@ class Training:
         if self.average_decay:
             optimizer.average = self.params.astype(dtype)
             optimizer.average_decay = self.average_decay
+        if self.anchor is not None:
+            optimizer.anchor = np.flip(self.params).astype(dtype)
         return optimizer
+
+    def low_rank(self, dtype=np.float64):
+        """Factors that make the weights with which the training begins; or None."""
+        if self.ranks is None:
+            return None
+        sizes = pairwise(self.network.layer_sizes)
+        size = sum(r * (n + m) for r, (n, m) in zip(self.ranks, sizes, strict=True))
+        scales = [0.5 + 0.25 * l for l in range(len(self.ranks))]
+        factors = np.random.default_rng(self.seed).normal(scale=0.3, size=size)
+        low_rank = reference.LowRank(self.ranks, scales, self.params.copy(), factors)
+        change = low_rank.merge(self.network, self.params) - self.params
+        low_rank.base = low_rank.base - change
+        low_rank.optimizer = self.new_optimizer(dtype)
+        low_rank.optimizer.anchor = low_rank.optimizer.average = None
+        low_rank.optimizer.first = np.zeros(size, dtype)
+        low_rank.optimizer.second = np.zeros(size, dtype)
+        low_rank.base = low_rank.base.astype(dtype)
+        low_rank.factors = low_rank.factors.astype(dtype)
+        return low_rank
 
     @property
     def widths(self):
@@ -101,6 +126,25 @@ class Training:
             l2=spread(self.l2),
             weight_decay=spread([self.weight_decay] * len(self.l1)),
         )
+        if self.anchor is not None:
+            biases = self.anchor[: len(self.widths) + 1]
+            if self.network.batch_norm == "before":
+                # where they change nothing and stay as they are
+                biases[:-1] = [0.0] * len(self.widths)
+            strengths.anchor = self.network.of_vectors(self.anchor, biases)
+            for norm in self.network.norms(strengths.anchor):
+                for vector in norm:
+                    vector[:] = 0
+        trained = True
+        if self.trained is not None:
+            trained = self.network.of_vectors(*self.trained) == 1
+        low_rank = self.low_rank()
+        if low_rank is not None:
+            # their factors are trained instead
+            theta = [True] * self.network.skip
+            whole = [*(rank == 0 for rank in self.ranks), *theta]
+            biases = [True] * len(self.ranks)
+            trained = trained & (self.network.of_vectors(whole, biases) == 1)
         params = self.params
         statistics = None
         if self.network.batch_norm:
@@ -127,9 +171,12 @@ class Training:
                 max_grad_norm=self.max_grad_norm,
                 statistics=statistics,
                 augment=partial(augment, self.augmentation, key=self.key),
+                trained=trained,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.flat()
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
     def kernels(self, dtype):
         """The same of the compiled core."""
@@ -153,13 +200,22 @@ class Training:
         )
         optimizer = self.new_optimizer(dtype)
         params = self.params.astype(dtype)
+        low_rank = self.low_rank(dtype)
+        if low_rank is not None:
+            low_rank.first = low_rank.optimizer.first
+            low_rank.second = low_rank.optimizer.second
         for epoch, rates in enumerate(self.rates):
             loss = loops.run_epoch(
                 params,
                 data,
                 optimizer=optimizer,
                 segments=loops.segments(
-                    self.l1, self.l2, self.weight_decay, self.max_norm
+                    self.l1,
+                    self.l2,
+                    self.weight_decay,
+                    self.max_norm,
+                    trained=self.trained,
+                    anchor=self.anchor,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -167,13 +223,25 @@ class Training:
                 learning_rates=rates,
                 batch_size=self.batch_size,
                 statistics=statistics,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.values
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
 
 def per_layer(strategy, n):
     return st.lists(strategy, min_size=n, max_size=n)
+
+
+@st.composite
+def reaches(draw, widths):
+    """How far back the connection of each hidden layer goes, where widths allow it."""
+    numbers = []
+    for l, width in enumerate(widths[1:-1]):
+        possible = [k for k in (1, 2) if l >= k and widths[l + 1 - k] == width]
+        numbers.append(draw(st.sampled_from([0, *possible])))
+    return numbers
 
 
 @st.composite
@@ -200,6 +268,8 @@ def networks(draw):
     )
     if network.batch_norm == "after":
         network.residual = False
+    elif depth and draw(st.booleans()):
+        network.residual = draw(reaches(widths))
     return network
 
 
@@ -246,10 +316,22 @@ def augmentations(draw, n_features):
 @st.composite
 def trainings(draw):
     network = draw(networks())
-    n_matrices = len(network.layer_sizes) - 1 + network.skip
+    n_layers = len(network.layer_sizes) - 1
+    n_matrices = n_layers + network.skip
     rows = draw(st.integers(1, 40))
     csr = draw(st.booleans())
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
+    weights = per_layer(st.booleans(), n_matrices)
+    biases = per_layer(st.booleans(), n_layers)
+    anchors = per_layer(st.sampled_from([0.0, 0.1, 1.0]), n_matrices)
+    ranks = None
+    if draw(st.booleans()):
+        ranks = draw(per_layer(st.integers(0, 3), n_layers))
+    # weights of low rank have no bound
+    bounds = [
+        st.just(np.inf) if rank else st.sampled_from([np.inf, 0.7])
+        for rank in [*(ranks or [0] * n_layers), *[0] * network.skip]
+    ]
     return Training(
         network=network,
         rows=rows,
@@ -264,9 +346,12 @@ def trainings(draw):
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
         augmentation=augmentation,
-        max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
+        max_norm=[draw(bound) for bound in bounds],
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
+        trained=draw(st.one_of(st.none(), st.tuples(weights, biases))),
+        anchor=draw(st.one_of(st.none(), anchors)),
+        ranks=ranks,
         seed=draw(st.integers(0, 2**16)),
     )
 
