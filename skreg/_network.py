@@ -27,7 +27,9 @@ class Network:
     dtype : numpy.dtype
     batch_norm : {"before", "after"} or None
         Where the hidden layers are normalised.
-    residual : bool
+    residual : bool or list of int
+        As for the kernels' Engine: a list gives the layers that each hidden layer's
+        connection reaches back.
     skip : bool
         Whether the inputs are connected to the outputs: x theta is added to these.
     params : ndarray of shape (n_parameters,)
@@ -44,7 +46,7 @@ class Network:
     loss_parameter: float
     dtype: np.dtype
     batch_norm: str | None = None
-    residual: bool = False
+    residual: bool | list = False
     skip: bool = False
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)

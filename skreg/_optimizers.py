@@ -32,6 +32,9 @@ class Optimizer:
         Adam: running means of the gradient and its square. SGD: velocity and None.
     average : ndarray of shape (size,) or None
         Exponential moving average of the parameters, with `average_decay`.
+    anchor : ndarray of shape (size,) or None
+        The weights that the parameters are pulled towards (L2-SP); the strengths are
+        the segments'.
     """
 
     solver: str
@@ -48,6 +51,7 @@ class Optimizer:
     second: np.ndarray | None = None
     average: np.ndarray | None = None
     average_decay: float = 0.0
+    anchor: np.ndarray | None = None
 
     def __post_init__(self):
         if self.first is None:

@@ -106,3 +106,16 @@ def smooth_case(network, rows, *, key=None, step=0, margin=1e-3):
         masks = network.masks(rows, key, step)
         if is_smooth(network, params, X, y, masks, margin):
             return params, X, y, masks
+
+
+def differences(function, x, h=1e-5):
+    """Central differences of a function of a vector, one coordinate at a time."""
+    gradient = np.empty_like(x)
+    for i in range(x.size):
+        kept = x[i]
+        x[i] = kept + h
+        above = function(x)
+        x[i] = kept - h
+        gradient[i] = (above - function(x)) / (2 * h)
+        x[i] = kept
+    return gradient

@@ -228,7 +228,8 @@ NORM_EPSILON = 1e-5
 class Network:
     """Names and numbers of a network; `dropout` has one rate per hidden layer.
 
-    batch_norm is None, "before" or "after" the activation.
+    batch_norm is None, "before" or "after" the activation. residual is a bool, or how
+    many layers back the connection of every hidden layer reaches, 0 for none.
     """
 
     layer_sizes: list
@@ -238,7 +239,7 @@ class Network:
     dropout: list = field(default_factory=list)
     input_dropout: float = 0.0
     batch_norm: str | None = None
-    residual: bool = False
+    residual: bool | list = False
     skip: bool = False
     label_smoothing: float = 0.0
 
@@ -285,6 +286,15 @@ class Network:
             views.append((params[end - 2 * n : end - n], params[end - n : end]))
         return views
 
+    def of_vectors(self, weights, biases):
+        """A value per weight matrix, and one per layer's biases and norm, flat."""
+        spread = np.zeros(self.n_parameters)
+        for value, (start, end) in zip(biases, pairwise(self._starts()), strict=True):
+            spread[start:end] = value
+        for value, W in zip(weights, self.matrices(spread), strict=True):
+            W[:] = value
+        return spread
+
     def per_parameter(self, strengths):
         """Strengths per weight matrix as a flat vector, zero for what is none."""
         spread = np.zeros(self.n_parameters)
@@ -330,19 +340,21 @@ class Network:
             for layer, (width, rate) in enumerate(zip(widths, rates, strict=True))
         ]
 
-    def is_residual(self, l):
-        return (
-            self.residual
-            and 0 < l < len(self.activations)
-            and self.layer_sizes[l] == self.layer_sizes[l + 1]
-        )
+    def reach(self, l):
+        """How many layers back the residual connection of layer l reaches, or 0."""
+        if l == len(self.activations):
+            return 0
+        if not isinstance(self.residual, bool):
+            return self.residual[l]
+        same_width = self.layer_sizes[l] == self.layer_sizes[l + 1]
+        return int(self.residual and l > 0 and same_width)
 
     def forward(self, params, X, masks=None, shares=None, statistics=None):
         """Raw outputs f, and what each layer saw, for `backward`.
 
         x_0 = mask_0 X,  z_l = x_l W_l + b_l
         x_{l+1} = mask_{l+1} act_l(norm_l(z_l)), or mask_{l+1} norm_l(act_l(z_l)),
-                  + x_l under a residual connection
+                  + x_{l+1-k} under a residual connection that reaches back k layers
         f = z_L, + x_0 theta with skip
 
         shares: of the rows in the batch's weight; statistics: [(means, variances), ...]
@@ -373,7 +385,8 @@ class Network:
                 scale, shift = norms[l]
                 layer["u"] = scale * layer["n"] + shift
                 a = act(layer["u"]) if self.batch_norm == "before" else layer["u"]
-            x = masks[l + 1] * a + (x if self.is_residual(l) else 0)
+            k = self.reach(l)
+            x = masks[l + 1] * a + (seen[l + 1 - k]["x"] if k else 0)
         return z + (seen[0]["x"] @ self.theta(params) if self.skip else 0), seen
 
     def predict(self, params, X):
@@ -390,8 +403,9 @@ class Network:
         """sum_i s_i loss_i / rows and its gradient, flat.
 
         D_L = s_i / rows dloss/dz_L,  dW_l = x_l^T D_l,  db_l = sum_i D_l,
-        G_{l-1} = D_l W_l^T [+ G_l],  D_{l-1} = G_{l-1} mask_l act'(z_{l-1}),
-        with the norm's gradient before or after the slope;  dtheta = x_0^T D_L.
+        G_{l-1} = D_l W_l^T [+ G that residual connections carry to there],
+        D_{l-1} = G_{l-1} mask_l act'(z_{l-1}), with the norm's gradient before or after
+        the slope;  dtheta = x_0^T D_L.
         """
         value, _, gradient = self.backward(params, X, y, weights, masks, statistics)
         return value, gradient
@@ -412,10 +426,12 @@ class Network:
             self.theta(gradient)[:] = seen[0]["x"].T @ D
             by_theta = D @ self.theta(params).T
         layers = list(zip(self.layers(params), self.layers(gradient), strict=True))
-        G = None
+        G, carried = None, [0] * len(layers)
         for l in reversed(range(len(layers))):
             (W, _), (dW, db) = layers[l]
             layer = seen[l]
+            if self.reach(l):
+                carried[l - self.reach(l)] = carried[l - self.reach(l)] + G
             if l < len(self.activations):
                 slope = ACTIVATIONS[self.activations[l]][1]
                 D = G * masks[l + 1]
@@ -436,7 +452,7 @@ class Network:
             db[:] = D.sum(axis=0)
             if l < len(self.activations) and self.batch_norm == "before":
                 db[:] = 0  # but for rounding
-            G = D @ W.T + (G if self.is_residual(l) else 0)
+            G = D @ W.T + (carried[l - 1] if l else 0)
         self.input_gradient = G + by_theta
         return value, seen, gradient
 
@@ -530,6 +546,7 @@ class Strengths:
     l1: np.ndarray | float = 0.0
     l2: np.ndarray | float = 0.0
     weight_decay: np.ndarray | float = 0.0
+    anchor: np.ndarray | float = 0.0
     # [(numbers of the parameters, strength), ...] of the group lasso
     groups: list = field(default_factory=list)
     # [((numbers of W_0's, numbers of theta's), strength, bound), ...] of a hierarchy
@@ -607,9 +624,79 @@ def sgd_step(optimizer, w, g, rate, strengths):
 def optimizer_step(optimizer, w, g, rate, strengths):
     """One step; the optimizer's state is renewed, the new w returned."""
     step = adam_step if optimizer.adam else sgd_step
+    if optimizer.anchor is not None:
+        g = g + strengths.anchor * (w - optimizer.anchor)
     w = step(optimizer, w, g, rate, strengths)
     optimizer.step += 1
     return w
+
+
+@dataclass
+class LowRank:
+    """W_l = W0_l + s_l A_l B_l, where rank l > 0 (Hu et al. 2021).
+
+    factors: A_l, B_l of one layer after the other; base: W0, flat as the parameters;
+    optimizer: of the factors.
+    """
+
+    ranks: list
+    scales: list
+    base: np.ndarray
+    factors: np.ndarray
+    optimizer: object = None
+
+    def split(self, network, flat):
+        """Views (l, A, B) of a vector like the factors."""
+        start = 0
+        for l, r in enumerate(self.ranks):
+            if r:
+                n, m = network.layer_sizes[l : l + 2]
+                middle, end = start + n * r, start + (n + m) * r
+                A, B = flat[start:middle], flat[middle:end]
+                yield l, A.reshape(n, r), B.reshape(r, m)
+                start = end
+
+    def merge(self, network, params):
+        """Parameters with the weights that the factors make."""
+        params, base = params.copy(), network.layers(self.base)
+        for l, A, B in self.split(network, self.factors):
+            network.layers(params)[l][0][:] = base[l][0] + self.scales[l] * A @ B
+        return params
+
+    def gradient(self, network, gradient):
+        """Of the factors, from that of the weights that they make."""
+        own = np.zeros_like(self.factors)
+        factors = self.split(network, self.factors)
+        for (l, A, B), (_, dA, dB) in zip(
+            factors, self.split(network, own), strict=True
+        ):
+            G = network.layers(gradient)[l][0]
+            dA[:] = self.scales[l] * G @ B.T
+            dB[:] = self.scales[l] * A.T @ G
+        return own
+
+    def step(self, network, gradient, rate, strengths):
+        """Of the factors, under the penalties of their matrices."""
+
+        def of_factors(strength):
+            views = network.layers(np.broadcast_to(strength, network.n_parameters))
+            spread = np.zeros_like(self.factors)
+            for l, *pair in self.split(network, spread):
+                for factor in pair:
+                    factor[:] = views[l][0].flat[0]
+            return spread
+
+        self.factors = optimizer_step(
+            self.optimizer,
+            self.factors,
+            gradient,
+            rate,
+            Strengths(
+                of_factors(strengths.l1),
+                of_factors(strengths.l2),
+                of_factors(strengths.weight_decay),
+            ),
+        )
 
 
 def project(W, bound):
@@ -662,10 +749,13 @@ def run_epoch(
     max_grad_norm=np.inf,
     statistics=None,
     augment=None,
+    trained=True,
+    low_rank=None,
 ):
     """One pass over the rows in the given order: new parameters, mean loss.
 
-    augment: from a batch's X, y, weights and step to others.
+    augment: from a batch's X, y, weights and step to others; trained: whether each
+    parameter takes steps; low_rank: the weights that are made of factors.
     """
     total = 0.0
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
@@ -682,13 +772,27 @@ def run_epoch(
         if statistics is not None:
             statistics.update(seen, len(rows), batch_size)
         total += loss * len(rows)
-        length = np.linalg.norm(gradient)
+        of_factors = np.zeros(0)
+        if low_rank is not None:
+            pull = np.zeros(params.size)
+            if optimizer.anchor is not None:
+                pull = strengths.anchor * (params - optimizer.anchor)
+            of_factors = low_rank.gradient(network, gradient + pull)
+        gradient = np.where(trained, gradient, 0)
+        length = np.hypot(np.linalg.norm(gradient), np.linalg.norm(of_factors))
         if length > max_grad_norm:
             gradient = gradient * max_grad_norm / length
-        params = optimizer_step(optimizer, params, gradient, rate, strengths)
-        bounds = max_norm or [np.inf] * len(network.matrices(params))
-        for bound, W in zip(bounds, network.matrices(params), strict=True):
+            of_factors = of_factors * max_grad_norm / length
+        stepped = optimizer_step(optimizer, params, gradient, rate, strengths)
+        matrices = network.matrices(stepped)
+        for bound, W in zip(
+            max_norm or [np.inf] * len(matrices), matrices, strict=True
+        ):
             W[:] = project(W, bound)
+        params = np.where(trained, stepped, params)
+        if low_rank is not None:
+            low_rank.step(network, of_factors, rate, strengths)
+            params = low_rank.merge(network, params)
         if optimizer.average is not None:
             t = optimizer.step
             decay = min(optimizer.average_decay, (1 + t) / (10 + t))

@@ -9,6 +9,7 @@ from cases import (
     LOSS_PARAMETERS,
     LOSSES,
     data_of,
+    differences,
     engine_of,
     random_weights,
     smooth_case,
@@ -21,19 +22,6 @@ ROWS = 7
 STEP = 5
 # Depth 0 has no activation.
 SHAPES = [(0, None), *product([1, 3], ACTIVATIONS)]
-
-
-def differences(function, x, h=1e-5):
-    """Central differences of a function of a vector, one coordinate at a time."""
-    gradient = np.empty_like(x)
-    for i in range(x.size):
-        kept = x[i]
-        x[i] = kept + h
-        above = function(x)
-        x[i] = kept - h
-        gradient[i] = (above - function(x)) / (2 * h)
-        x[i] = kept
-    return gradient
 
 
 def network_of(loss, depth, activation, dropout):

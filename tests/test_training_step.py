@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -60,6 +61,9 @@ class Training:
     group_l1: float
     hierarchy: float | None
     labels: list
+    trained: tuple | None
+    anchor: list | None
+    ranks: list | None
     seed: int
 
     def __post_init__(self):
@@ -89,12 +93,41 @@ class Training:
         if self.average_decay:
             optimizer.average = self.params.astype(dtype)
             optimizer.average_decay = self.average_decay
+        if self.anchor is not None:
+            optimizer.anchor = np.flip(self.params).astype(dtype)
         return optimizer
+
+    def low_rank(self, dtype=np.float64):
+        """Factors that make the weights with which the training begins; or None."""
+        if self.ranks is None:
+            return None
+        sizes = pairwise(self.network.layer_sizes)
+        size = sum(r * (n + m) for r, (n, m) in zip(self.ranks, sizes, strict=True))
+        scales = [0.5 + 0.25 * l for l in range(len(self.ranks))]
+        factors = np.random.default_rng(self.seed).normal(scale=0.3, size=size)
+        low_rank = reference.LowRank(self.ranks, scales, self.params.copy(), factors)
+        change = low_rank.merge(self.network, self.params) - self.params
+        low_rank.base = low_rank.base - change
+        low_rank.optimizer = self.new_optimizer(dtype)
+        low_rank.optimizer.anchor = low_rank.optimizer.average = None
+        low_rank.optimizer.first = np.zeros(size, dtype)
+        low_rank.optimizer.second = np.zeros(size, dtype)
+        low_rank.base = low_rank.base.astype(dtype)
+        low_rank.factors = low_rank.factors.astype(dtype)
+        return low_rank
 
     @property
     def groups(self):
         """Masks of the features in each group."""
         return np.unique(self.labels)[:, None] == self.labels
+
+    @property
+    def shrinks(self):
+        """Whether all weights of the groups take steps."""
+        if self.trained is None:
+            return True
+        first, *theta = [self.trained[0][0], *self.trained[0][len(self.widths) + 1 :]]
+        return first and all(theta)
 
     @property
     def widths(self):
@@ -110,8 +143,29 @@ class Training:
             l2=spread(self.l2),
             weight_decay=spread([self.weight_decay] * len(self.l1)),
         )
+        if self.anchor is not None:
+            biases = self.anchor[: len(self.widths) + 1]
+            if self.network.batch_norm == "before":
+                # where they change nothing and stay as they are
+                biases[:-1] = [0.0] * len(self.widths)
+            strengths.anchor = self.network.of_vectors(self.anchor, biases)
+            for norm in self.network.norms(strengths.anchor):
+                for vector in norm:
+                    vector[:] = 0
+        trained = True
+        if self.trained is not None:
+            trained = self.network.of_vectors(*self.trained) == 1
+        low_rank = self.low_rank()
+        if low_rank is not None:
+            # their factors are trained instead
+            theta = [True] * self.network.skip
+            whole = [*(rank == 0 for rank in self.ranks), *theta]
+            biases = [True] * len(self.ranks)
+            trained = trained & (self.network.of_vectors(whole, biases) == 1)
         groups = [np.flatnonzero(row) for row in self.groups]
-        if self.hierarchy is None:
+        if not self.shrinks:
+            pass
+        elif self.hierarchy is None:
             strengths.groups = self.network.group_strengths(self.group_l1, groups)
         else:
             strengths.hierarchies = self.network.hierarchies(
@@ -143,9 +197,12 @@ class Training:
                 max_grad_norm=self.max_grad_norm,
                 statistics=statistics,
                 augment=partial(augment, self.augmentation, key=self.key),
+                trained=trained,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.flat()
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
     def kernels(self, dtype):
         """The same of the compiled core."""
@@ -170,6 +227,10 @@ class Training:
         )
         optimizer = self.new_optimizer(dtype)
         params = self.params.astype(dtype)
+        low_rank = self.low_rank(dtype)
+        if low_rank is not None:
+            low_rank.first = low_rank.optimizer.first
+            low_rank.second = low_rank.optimizer.second
         for epoch, rates in enumerate(self.rates):
             loss = loops.run_epoch(
                 params,
@@ -182,6 +243,8 @@ class Training:
                     self.max_norm,
                     self.group_l1,
                     self.hierarchy,
+                    trained=self.trained,
+                    anchor=self.anchor,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -189,13 +252,25 @@ class Training:
                 learning_rates=rates,
                 batch_size=self.batch_size,
                 statistics=statistics,
+                low_rank=low_rank,
             )
             moments = [] if statistics is None else statistics.values
-            yield params, loss, optimizer.average, moments
+            factors = None if low_rank is None else low_rank.factors
+            yield params, loss, optimizer.average, moments, factors
 
 
 def per_layer(strategy, n):
     return st.lists(strategy, min_size=n, max_size=n)
+
+
+@st.composite
+def reaches(draw, widths):
+    """How far back the connection of each hidden layer goes, where widths allow it."""
+    numbers = []
+    for l, width in enumerate(widths[1:-1]):
+        possible = [k for k in (1, 2) if l >= k and widths[l + 1 - k] == width]
+        numbers.append(draw(st.sampled_from([0, *possible])))
+    return numbers
 
 
 @st.composite
@@ -222,6 +297,8 @@ def networks(draw):
     )
     if network.batch_norm == "after":
         network.residual = False
+    elif depth and draw(st.booleans()):
+        network.residual = draw(reaches(widths))
     return network
 
 
@@ -268,10 +345,22 @@ def augmentations(draw, n_features):
 @st.composite
 def trainings(draw):
     network = draw(networks())
-    n_matrices = len(network.layer_sizes) - 1 + network.skip
+    n_layers = len(network.layer_sizes) - 1
+    n_matrices = n_layers + network.skip
     rows = draw(st.integers(1, 40))
     csr = draw(st.booleans())
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
+    weights = per_layer(st.booleans(), n_matrices)
+    biases = per_layer(st.booleans(), n_layers)
+    anchors = per_layer(st.sampled_from([0.0, 0.1, 1.0]), n_matrices)
+    ranks = None
+    if draw(st.booleans()):
+        ranks = draw(per_layer(st.integers(0, 3), n_layers))
+    # weights of low rank have no bound
+    bounds = [
+        st.just(np.inf) if rank else st.sampled_from([np.inf, 0.7])
+        for rank in [*(ranks or [0] * n_layers), *[0] * network.skip]
+    ]
     return Training(
         network=network,
         rows=rows,
@@ -286,14 +375,17 @@ def trainings(draw):
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
         augmentation=augmentation,
-        max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
+        max_norm=[draw(bound) for bound in bounds],
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
-        group_l1=draw(st.sampled_from([0.0, 0.01, 0.3])),
+        group_l1=0.0 if ranks else draw(st.sampled_from([0.0, 0.01, 0.3])),
         hierarchy=draw(st.sampled_from([None, 0.1, 3.0, np.inf]))
-        if network.skip
+        if network.skip and not ranks
         else None,
         labels=draw(per_layer(st.integers(0, 3), network.layer_sizes[0])),
+        trained=draw(st.one_of(st.none(), st.tuples(weights, biases))),
+        anchor=draw(st.one_of(st.none(), anchors)),
+        ranks=ranks,
         seed=draw(st.integers(0, 2**16)),
     )
 

@@ -20,6 +20,7 @@ Where things are:
 - ``optimizers.pxd``   Adam and SGD steps with decay, the L1 prox and moving averages
 - ``feature_groups.pxd``  rows of W_0 and theta that are shrunk together, after the step;
   ``group_lasso.pxd`` and ``hierarchy.pxd`` are how
+- ``low_rank.pxd``     steps of two thin factors instead of a whole weight matrix
 - ``max_norm.pxd``     the bound on a unit's incoming weights, after the step
 - ``adversarial.pxd``  perturbing the rows of a batch so that the loss rises
 - ``team.pxd``         threads, and how they share the blocks

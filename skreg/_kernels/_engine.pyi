@@ -34,6 +34,14 @@ class _Groups(Protocol):
     starts: NDArray[np.intp]
     features: NDArray[np.intp]
 
+class _LowRank(Protocol):
+    ranks: Sequence[int]
+    scales: Sequence[float]
+    base: _Floats
+    factors: _Floats
+    first: _Floats
+    second: _Floats | None
+
 class _Optimizer(Protocol):
     adam: bool
     beta_1: float
@@ -45,6 +53,7 @@ class _Optimizer(Protocol):
     second: _Floats | None
     average: _Floats | None
     average_decay: float
+    anchor: _Floats | None
     step: int
 
 class Data:
@@ -79,7 +88,7 @@ class Engine:
         input_dropout: float = 0.0,
         batch_norm: int = 0,
         norm_epsilon: float = 1e-5,
-        residual: bool = False,
+        residual: bool | Sequence[int] = False,
         skip: bool = False,
         label_smoothing: float = 0.0,
         max_grad_norm: float = ...,
@@ -98,6 +107,9 @@ class Engine:
         max_norm: Sequence[float] | None = None,
         group_l1: float = 0.0,
         hierarchy: float | None = None,
+        *,
+        trained: tuple[Sequence[bool], Sequence[bool]] | None = None,
+        anchor: Sequence[float] | None = None,
     ) -> NDArray[np.void]: ...
     def set_dropout(self, dropout: Sequence[float], input_dropout: float) -> None: ...
     def run_epoch(
@@ -113,8 +125,10 @@ class Engine:
         learning_rates: NDArray[np.float64],
         batch_size: int,
         statistics: _Statistics | None = None,
+        low_rank: _LowRank | None = None,
         threads: int = 1,
     ) -> float: ...
+    def merge(self, params: _Floats, low_rank: _LowRank) -> None: ...
     def loss_and_gradient(
         self,
         params: _Floats,

@@ -11,7 +11,7 @@ from skreg._kernels.adversarial cimport Attack
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
 from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
-from skreg._kernels.backward cimport SEGMENTS_PER_LAYER
+from skreg._kernels.backward cimport SEGMENTS_PER_LAYER, Training
 from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm
 from skreg._kernels.dropout cimport mask_size
 from skreg._kernels.feature_groups cimport group_scratch
@@ -20,13 +20,14 @@ from skreg._kernels.loops cimport (
     output_count, predict_f32, predict_f64, statistics_f32, statistics_f64, train_f32,
     train_f64)
 from skreg._kernels.losses cimport LOSS_ROWS
+from skreg._kernels.low_rank cimport Factors, LowRank, merge_factors
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
 from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, rates_of, shrinks_in_groups)
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
-from skreg._kernels.team cimport parts, run_team, team_limit
+from skreg._kernels.team cimport Team, parts, run_team, team_limit
 from skreg._kernels.types cimport Layer, Matrix, Network, matrix_count, matrix_of
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
@@ -48,19 +49,22 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64)],
-    align=True)
+    ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64),
+    ("anchor", np.float64), ("frozen", np.intc)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("second_root", np.float64),
     ("average_share", np.float64)], align=True)
+_FACTORS = np.dtype([
+    ("rank", np.intp), ("a", np.intp), ("b", np.intp), ("scale", np.float64)],
+    align=True)
 AUGMENTATION = np.dtype([
     ("kind", np.intc), ("strength", np.float64), ("fill", np.float64),
     ("probability", np.float64), ("height", np.intp), ("width", np.intp),
     ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
-assert _RATES.itemsize == sizeof(Rates)
+assert _RATES.itemsize == sizeof(Rates) and _FACTORS.itemsize == sizeof(Factors)
 assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
@@ -105,6 +109,25 @@ cdef void* writable_address(array, dtype, shape) except NULL:
     if not array.flags.writeable:
         raise ValueError("the kernels cannot write to a read-only array")
     return <void*> typed_address(array, dtype, shape)
+
+
+cdef checked_reaches(residual, layer_sizes):
+    """How many layers each hidden layer's residual connection reaches back."""
+    n_hidden = len(layer_sizes) - 2
+    if isinstance(residual, (bool, np.bool_)):
+        return [
+            int(residual and l > 0 and layer_sizes[l] == layer_sizes[l + 1])
+            for l in range(n_hidden)]
+    if len(residual) != n_hidden:
+        raise ValueError("residual must have one number per hidden layer")
+    for l, reach in enumerate(residual):
+        if reach == 0:
+            continue
+        if reach not in (1, 2) or l < reach:
+            raise ValueError(f"no connection reaches {reach} layers below layer {l}")
+        if layer_sizes[l + 1] != layer_sizes[l + 1 - reach]:
+            raise ValueError("a residual connection needs layers of the same width")
+    return residual
 
 
 cdef class Data:
@@ -190,9 +213,11 @@ cdef class Engine:
         (0, 1, 2).
     norm_epsilon : float
         Added to the variance there.
-    residual : bool, default=False
+    residual : bool or sequence of int, one per hidden layer, default=False
         Whether hidden layers whose inputs are hidden units, and as many as their
-        outputs, add these to their outputs.
+        outputs, add these to their outputs. Or, for each hidden layer, how many layers
+        below is the one of the same width whose outputs it adds to its own: 1, its
+        input; 2, as around an adapter; 0, none. Not with a norm after the activation.
     skip : bool, default=False
         Whether the outputs get x theta added, with the weights theta at the end of the
         parameters.
@@ -225,6 +250,7 @@ cdef class Engine:
     cdef bint single
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_parameters
+    cdef Py_ssize_t gradient_room        # numbers in a whole gradient
     cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
     cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
@@ -235,10 +261,10 @@ cdef class Engine:
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
-        double norm_epsilon=1e-5, bint residual=False, bint skip=False,
-        double label_smoothing=0.0,
-        double max_grad_norm=INFINITY, attack=None, augmentation=None,
-        groups=None, Py_ssize_t capacity=DEFAULT_ROWS, bint training=True,
+        double norm_epsilon=1e-5, residual=False, bint skip=False,
+        double label_smoothing=0.0, double max_grad_norm=INFINITY, attack=None,
+        augmentation=None, groups=None, Py_ssize_t capacity=DEFAULT_ROWS,
+        bint training=True,
         int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
@@ -252,6 +278,11 @@ cdef class Engine:
         self.single = self.dtype == np.float32
         self.buffers = []
         self.layers = np.zeros(n_layers, dtype=_LAYER)
+        reaches = checked_reaches(residual, layer_sizes)
+        if batch_norm == AFTER and any(reaches):
+            # its way back needs the room that a connection's gradient is kept in
+            raise ValueError(
+                "a norm after the activation excludes residual connections")
         for l in range(n_layers):
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             hidden = l < n_layers - 1
@@ -260,7 +291,7 @@ cdef class Engine:
                 n_in, n_out, offset, offset + n_in * n_out,
                 activations[l] if hidden else IDENTITY,
                 norm,
-                residual and hidden and l > 0 and n_in == n_out,
+                reaches[l] if hidden else 0,
                 dropout[l] if hidden and dropout is not None else 0.0)
             offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
         self.net.skip = -1
@@ -394,19 +425,31 @@ cdef class Engine:
 
     def segments(
         self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0,
-        hierarchy=None,
+        hierarchy=None, *, trained=None, anchor=None,
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
         l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
         group_l1 : of the groups of features, over W_0 and theta.
         hierarchy : M, with which theta alone is penalised, and bounds W_0; or None.
+        trained : pair of sequences of bool, or None
+            Whether each weight matrix takes steps, theta last; and whether each layer's
+            biases, with the norm that follows them, do. None: all do. Groups are only
+            shrunk if all of their weights take steps.
+        anchor : sequence of one number per weight matrix, or None
+            Strengths of the pull towards the optimizer's `anchor`, of its weights and
+            of its layer's biases.
         """
+        cdef Py_ssize_t n_layers = self.net.n_layers
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
         cdef Py_ssize_t m
         cdef Matrix matrix
         if hierarchy is not None and self.net.skip < 0:
             raise ValueError("a hierarchy needs weights from the inputs to the outputs")
+        weights = np.ones(n_matrices, dtype=bool)
+        if trained is not None:
+            weights = np.reshape(np.array(trained[0], dtype=bool), n_matrices)
+        shrinks = weights[0] and weights[n_layers:].all()
         table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
         for m in range(n_matrices):
@@ -414,8 +457,8 @@ cdef class Engine:
             bound = np.inf if max_norm is None else max_norm[m]
             table[m, 0] = (
                 matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound, 0.0, 0.0)
-            if m == 0 or m == self.net.n_layers:
+                bound, 0.0, 0.0, 0.0, False)
+            if shrinks and (m == 0 or m == n_layers):
                 table[m, 0]["group_l1"] = group_l1
                 table[m, 0]["hierarchy"] = hierarchy or 0.0
         for l, layer in enumerate(self.layers):
@@ -423,6 +466,15 @@ cdef class Engine:
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
+        if anchor is not None:
+            table["anchor"][:, 0] = np.reshape(anchor, n_matrices)
+            table["anchor"][:n_layers, 1] = anchor[:n_layers]
+        if trained is not None:
+            biases = np.array(trained[1], dtype=bool)
+            table["frozen"][:, 0] = ~weights
+            table["frozen"][:n_layers, 1:] = ~np.reshape(biases, (n_layers, 1))
+            # which no step could overstep
+            table["max_norm"][table["frozen"] != 0] = np.inf
         return table
 
     def set_dropout(self, dropout, double input_dropout):
@@ -445,7 +497,7 @@ cdef class Engine:
     def run_epoch(
         self, params, Data data, *, optimizer, segments, key, Py_ssize_t epoch,
         Py_ssize_t[::1] order, double[::1] learning_rates, Py_ssize_t batch_size,
-        statistics=None, int threads=1,
+        statistics=None, low_rank=None, int threads=1,
     ):
         """One pass over the rows, without the GIL and without allocation.
 
@@ -457,7 +509,7 @@ cdef class Engine:
             With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
             arrays `first` and `second`, and `step`, the steps taken so far, which is
             counted on; `average`, the moving average of the parameters or None, and
-            `average_decay`.
+            `average_decay`; `anchor`, what they are pulled towards, or None.
         segments : ndarray
             From `segments`.
         key : pair of int
@@ -473,6 +525,13 @@ cdef class Engine:
             With batch normalization: the running averages, an array `values` of the
             means, then the variances, of each hidden layer, their `decay` and what they
             have `gathered`. Updated.
+        low_rank : object or None
+            Which weights are W0 + scale A B, of which A and B take the steps, not W:
+            `ranks` and `scales` per layer, a rank of 0 for the others (theta is always
+            one of them); `base`, as params, with W0; `factors`, A and B of one layer
+            after the other, and their moments `first` and `second`. All but `base` are
+            updated. params must hold the weights that they make (see `merge`); the
+            optimizer's `average` is that of these.
         threads : int, default=1
             That work on it together, up to the engine's. The result is the same.
 
@@ -484,7 +543,9 @@ cdef class Engine:
         """
         cdef Pass loop = self.training_loop(data, key, batch_size)
         cdef Optimizer state
+        cdef LowRank low
         cdef Rates[::1] rates
+        cdef Py_ssize_t itemsize = self.dtype.itemsize
         cdef Py_ssize_t step
         loop.params = self.written_parameters(params)
         if batch_size > self.capacity:
@@ -509,6 +570,8 @@ cdef class Engine:
         state.average = (
             NULL if optimizer.average is None
             else self.written_parameters(optimizer.average))
+        state.anchor = (
+            NULL if optimizer.anchor is None else self.parameters(optimizer.anchor))
         if self.net.layers[0].norm != NO_NORM:
             self.point_to_statistics(statistics)
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
@@ -521,12 +584,36 @@ cdef class Engine:
                 average_share(optimizer.average_decay, loop.before + step + 1))
         loop.training.optimizer = &state
         loop.training.rates = &rates[0]
-        loop.training.segments = <Segment*> address(segments)
         loop.training.max_grad_norm = self.max_grad_norm
+        loop.training.gradient_size = self.n_parameters
         loop.attack = self.attack
+        if low_rank is not None:
+            factors = self.point_to_factors(&low, low_rank)
+            of_factors = factors["rank"] > 0
+            if (segments["max_norm"][of_factors, 0] < np.inf).any():
+                raise ValueError("weights of low rank cannot be under max_norm")
+            if (segments["group_l1"][of_factors, 0] > 0).any():
+                raise ValueError("weights of low rank cannot be shrunk in groups")
+            # their gradient is needed
+            segments = segments.copy()
+            segments["frozen"][of_factors, 0] = 0
+            size = low_rank.factors.size
+            low.optimizer = state
+            low.optimizer.average = low.optimizer.anchor = NULL
+            low.optimizer.first = writable_address(low_rank.first, self.dtype, (size,))
+            if optimizer.adam:
+                low.optimizer.second = writable_address(
+                    low_rank.second, self.dtype, (size,))
+            loop.training.low_rank = &low
+            loop.training.gradient_size += <Py_ssize_t> size
+        loop.training.segments = <Segment*> address(segments)
         self.make_room_for_steps(
             &loop, (segments["max_norm"] < np.inf).any(),
             shrinks_in_groups(loop.training.segments))
+        if low_rank is not None:
+            low.gradient = self.work.gradient
+            low.gradient = <char*> low.gradient + self.n_parameters * itemsize
+        self.leave_out_frozen(&loop.training, segments)
         try:
             with nogil:
                 if order is not None:
@@ -541,6 +628,54 @@ cdef class Engine:
             if statistics is not None:
                 statistics.gathered = loop.gathered
         return loop.total / data.rows.n
+
+    def merge(self, params, low_rank):
+        """Give params the weights that factors make, with the bits that steps give.
+
+        low_rank : see `run_epoch`.
+        """
+        cdef LowRank low
+        cdef void* start = self.written_parameters(params)
+        cdef Matrix matrix
+        cdef Py_ssize_t m
+        if self.work.slopes == NULL:
+            raise ValueError("an engine with training=False can only predict")
+        factors = self.point_to_factors(&low, low_rank)
+        for m in range(matrix_count(&self.net)):
+            matrix = matrix_of(&self.net, m)
+            if low.matrices[m].rank == 0:
+                continue
+            if self.single:
+                merge_factors(
+                    &low, m, &matrix, <float*> start, 0, <float*> NULL,
+                    &self.work.scratch[0], Team(0, 1))
+            else:
+                merge_factors(
+                    &low, m, &matrix, <double*> start, 0, <double*> NULL,
+                    &self.work.scratch[0], Team(0, 1))
+        # which the pointers are into
+        del factors
+
+    cdef point_to_factors(self, LowRank* low, low_rank):
+        """The factors of all matrices; returns the table that must outlive `low`."""
+        cdef Py_ssize_t n_layers = self.net.n_layers
+        table = np.zeros(matrix_count(&self.net), dtype=_FACTORS)
+        # theta has none
+        layers = table[:n_layers]
+        if not len(low_rank.ranks) == len(low_rank.scales) == n_layers:
+            raise ValueError("ranks and scales must have one number per layer")
+        layers["rank"], layers["scale"] = low_rank.ranks, low_rank.scales
+        if (layers["rank"] < 0).any():
+            raise ValueError("ranks must not be negative")
+        layers["b"] = layers["rank"] * self.layers["n_in"]
+        sizes = layers["b"] + layers["rank"] * self.layers["n_out"]
+        layers["a"] = np.cumsum(sizes) - sizes
+        layers["b"] += layers["a"]
+        low.matrices = <Factors*> address(table)
+        low.base = self.parameters(low_rank.base)
+        low.factors = writable_address(
+            low_rank.factors, self.dtype, (int(sizes.sum()),))
+        return table
 
     def loss_and_gradient(
         self, params, Data data, gradient=None, *, key=None, step=0, int threads=1
@@ -693,12 +828,13 @@ cdef class Engine:
         cdef Matrix matrix
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
-            self.max_grad_norm < INFINITY or mixed
+            self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
             or ((bounded or grouped) and loop.data.dense == NULL))
-        if loop.training.whole and work.gradient == NULL:
-            work.gradient = self.buffer(self.n_parameters)
+        if loop.training.whole and self.gradient_room < loop.training.gradient_size:
+            self.gradient_room = loop.training.gradient_size
+            work.gradient = self.buffer(self.gradient_room)
             work.gradient_squares = <double*> self.zeros(
-                parts(self.n_parameters, BLOCK_SIZE) * sizeof(double))
+                parts(self.gradient_room, BLOCK_SIZE) * sizeof(double))
         if bounded and work.squares == NULL:
             for m in range(matrix_count(&self.net)):
                 matrix = matrix_of(&self.net, m)
@@ -739,6 +875,21 @@ cdef class Engine:
             work.scratch[t].group = <double*> self.zeros(
                 group_scratch(&work.groups) * sizeof(double))
         work.groups.starts = <const Py_ssize_t*> address(starts)
+        return 0
+
+    cdef int leave_out_frozen(self, Training* training, segments) except -1:
+        """Where backward ends; and zeros in a whole gradient, where nobody writes."""
+        trains = ((segments["frozen"] == 0) & (segments["size"] > 0)).any(axis=1)
+        # theta, the last, needs no D but the outputs'
+        training.lowest = np.argmax(trains) if trains.any() else len(trains)
+        if not training.whole:
+            return 0
+        cdef char* gradient = <char*> self.work.gradient
+        cdef Py_ssize_t itemsize = self.dtype.itemsize
+        for segment in segments[segments["frozen"] != 0]:
+            memset(
+                gradient + <Py_ssize_t> segment["start"] * itemsize, 0,
+                <Py_ssize_t> segment["size"] * itemsize)
         return 0
 
     cdef int make_room_for_mixing(self, Workspace* work) except -1:

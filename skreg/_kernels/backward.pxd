@@ -2,13 +2,16 @@
 
     D_L = s_i / rows * dloss/dz_L            (rows, n_out of the last layer)
     dW_l = x_l^T D_l,  db_l = column sums of D_l
-    G_{l-1} = D_l W_l^T [+ G_l under a residual connection]
+    G_{l-1} = D_l W_l^T [+ G_l or G_{l+1} under a residual connection from there]
     D_{l-1} = G_{l-1} slope_{l-1}
     dtheta = x_0^T D_L                       of the connection from inputs to outputs
 
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
 see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
 stored whole, unless its norm is to be known before the step.
+
+Frozen parameters (Segment.frozen) have no gradient and no step, and backward ends at
+the lowest layer that has anything to train. Theta asks for nothing below D_L.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -20,6 +23,8 @@ from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_grad
 from skreg._kernels.feature_groups cimport shrink_group
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
+from skreg._kernels.low_rank cimport (
+    LowRank, factor_gradients, factor_step, merge_factors)
 from skreg._kernels.matmul cimport (
     input_gradient_product, product_shape, transpose, weight_gradient_product)
 from skreg._kernels.max_norm cimport (
@@ -36,8 +41,8 @@ from skreg._kernels.workspace cimport (
     BLOCK_COLUMNS, BLOCK_SIZE, Batch, Workspace, cut_outputs, cut_weights)
 
 cdef enum:
-    # Of each layer, in this order: weights, bias, scale and shift of its norm. Those of
-    # theta follow, with weights alone.
+    # Of each layer, in this order: weights, bias, scale and shift of its norm. Theta's
+    # follow; the last two of them are empty.
     SEGMENTS_PER_LAYER = 3
 
 cdef struct Training:
@@ -49,6 +54,13 @@ cdef struct Training:
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
     double max_grad_norm   # bound of its norm; infinity: none
+    Py_ssize_t gradient_size   # numbers in it: of the parameters, then of factors
+    Py_ssize_t lowest      # matrix that is trained, or whose bias or norm is
+    LowRank* low_rank      # steps of factors instead of weights; NULL: none
+
+
+cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogil:
+    return training.segments != NULL and training.segments[segment].frozen
 
 
 # ------------------------------------------------------------------------------ loss
@@ -140,7 +152,7 @@ cdef inline void backward(
     real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """Steps for all parameters, or their gradient, given the last layer's D.
+    """Steps for all that is trained, or its gradient, given the last layer's D.
 
     The gradient of W_l, and its step, come after D_{l-1}, which needs the old W_l.
     """
@@ -149,7 +161,8 @@ cdef inline void backward(
     cdef const real* x
     cdef Py_ssize_t x_stride
     cdef Py_ssize_t l
-    for l in range(net.n_layers - 1, -1, -1):
+    # no layer at all, if theta alone is trained
+    for l in range(net.n_layers - 1, training.lowest - 1, -1):
         x = inputs
         x_stride = input_stride
         if net.layers[l].norm != NO_NORM:
@@ -158,17 +171,14 @@ cdef inline void backward(
         if l > 0:
             x = <const real*> work.outputs[l - 1]
             x_stride = work.strides[l - 1]
+        if l > training.lowest:
             input_gradient(params, batch, l)
             wait_for_team(batch.team.size)
         weight_gradient(params, batch, l, x, x_stride, training, gradient)
         bias_gradient(params, batch, l, training, gradient)
-        if training.optimizer != NULL:
-            project_weights(params, batch, l, training)
     if net.skip >= 0:
         weight_gradient(
             params, batch, net.n_layers, inputs, input_stride, training, gradient)
-        if training.optimizer != NULL:
-            project_weights(params, batch, net.n_layers, training)
     if training.optimizer != NULL:
         shrink_groups(params, batch, training)
     wait_for_team(batch.team.size)
@@ -216,9 +226,12 @@ cdef inline void input_gradient(
             params + layer.weights + block.column * layer.n_out, layer.n_out,
             product, block.columns, False, panel)
         at = block.row * below_stride + block.column
-        if layer.residual:
+        if layer.residual == 1:
             add_carried(
                 block, <const real*> work.carried[l] + at, below_stride, product)
+        if l + 1 < batch.net.n_layers and batch.net.layers[l + 1].residual == 2:
+            add_carried(
+                block, <const real*> work.carried[l + 1] + at, below_stride, product)
         if carried != NULL:
             keep_carried(block, product, carried + at, below_stride)
         if below_layer.norm == AFTER:
@@ -237,7 +250,7 @@ cdef inline void input_gradient(
 cdef inline void add_carried(
     Block block, const real* carried, Py_ssize_t stride, real* product
 ) noexcept nogil:
-    """G_{l-1} = D_l W_l^T + G_l; product: (block.rows, block.columns)."""
+    """Adds what a residual connection carries; product: (block.rows, block.columns)."""
     cdef Py_ssize_t i, j
     for i in range(block.rows):
         for j in range(block.columns):
@@ -303,6 +316,8 @@ cdef inline void vector_gradient(
 ) noexcept nogil:
     """Step for n parameters from `start` on, or their gradient; none if it is NULL."""
     cdef Py_ssize_t j
+    if is_frozen(training, segment):
+        return
     if training.optimizer != NULL:
         optimizer_step(
             training.optimizer, &training.rates[training.step],
@@ -322,11 +337,18 @@ cdef inline void weight_gradient(
     real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """dW_m = x^T D, and its step; x: what W_m multiplies, NULL: the sparse rows."""
+    """dW_m = x^T D, and its step; x: what W_m multiplies, NULL: the sparse rows.
+
+    Nothing where it is frozen.
+    """
+    if is_frozen(training, SEGMENTS_PER_LAYER * m):
+        return
     if x == NULL:
         sparse_weight_gradient(params, batch, m, training, gradient)
     else:
         dense_weight_gradient(params, batch, m, x, x_stride, training, gradient)
+    if training.optimizer != NULL:
+        project_weights(params, batch, m, training)
 
 
 cdef inline void dense_weight_gradient(
@@ -473,7 +495,7 @@ cdef inline void bias_gradient(
     cdef Py_ssize_t first = share.first * BLOCK_COLUMNS
     cdef Py_ssize_t n = min(share.last * BLOCK_COLUMNS, layer.n_out) - first
     cdef Py_ssize_t i, j
-    if n <= 0:
+    if n <= 0 or is_frozen(training, SEGMENTS_PER_LAYER * l + 1):
         return
     if training.optimizer == NULL:
         g = gradient + layer.bias + first
@@ -495,14 +517,19 @@ cdef inline void bias_gradient(
 
 
 cdef inline void clip_gradient(
-    Batch* batch, Training* training, Py_ssize_t n_parameters, real* gradient
+    Batch* batch, Training* training, real* gradient
 ) noexcept nogil:
-    """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013).
+    """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013); zero where frozen.
+
+    g is that of the loss alone: the L2 penalty and the pull towards old weights come
+    with the step, unclipped. But of factors it has the pull in it, which reaches them
+    through the W that they make.
 
     The squares are summed by blocks, in order: no bit depends on the threads.
     """
     cdef double* squares = batch.work.gradient_squares
-    cdef Py_ssize_t n_blocks = parts(n_parameters, BLOCK_SIZE)
+    cdef Py_ssize_t n = training.gradient_size
+    cdef Py_ssize_t n_blocks = parts(n, BLOCK_SIZE)
     cdef Share share = share_of(batch.team, n_blocks)
     cdef Py_ssize_t block, i
     cdef double total = 0
@@ -511,9 +538,7 @@ cdef inline void clip_gradient(
         return
     for block in range(share.first, share.last):
         squares[block] = 0
-        for i in range(
-            block * BLOCK_SIZE, min(n_parameters, (block + 1) * BLOCK_SIZE)
-        ):
+        for i in range(block * BLOCK_SIZE, min(n, (block + 1) * BLOCK_SIZE)):
             squares[block] += <double> gradient[i] * gradient[i]
     wait_for_team(batch.team.size)
     for block in range(n_blocks):
@@ -521,17 +546,54 @@ cdef inline void clip_gradient(
     if not total > training.max_grad_norm * training.max_grad_norm:
         return
     factor = <real> (training.max_grad_norm / sqrt(total))
-    for i in range(
-        share.first * BLOCK_SIZE, min(n_parameters, share.last * BLOCK_SIZE)
-    ):
+    for i in range(share.first * BLOCK_SIZE, min(n, share.last * BLOCK_SIZE)):
         gradient[i] *= factor
     wait_for_team(batch.team.size)
+
+
+cdef inline bint has_factors(Training* training, Py_ssize_t m) noexcept nogil:
+    return training.low_rank != NULL and training.low_rank.matrices[m].rank > 0
+
+
+cdef inline void low_rank_gradients(
+    const real* params, Batch* batch, Training* training, real* gradient
+) noexcept nogil:
+    """The gradients of all factors, from those of the weights that they make."""
+    cdef Matrix matrix
+    cdef Py_ssize_t m
+    if training.low_rank == NULL:
+        return
+    for m in range(matrix_count(batch.net)):
+        matrix = matrix_of(batch.net, m)
+        if has_factors(training, m):
+            factor_gradients(
+                training.low_rank, m, &matrix, training.optimizer,
+                &training.segments[SEGMENTS_PER_LAYER * m], params, gradient,
+                training.max_grad_norm < INFINITY,
+                <real*> batch.work.scratch[batch.team.thread].panel, batch.team)
+    wait_for_team(batch.team.size)
+
+
+cdef inline void low_rank_step(
+    real* params, Batch* batch, Py_ssize_t m, Training* training
+) noexcept nogil:
+    """The factors of W_m take their step, then W_m is made of them."""
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Rates* rates = &training.rates[training.step]
+    factor_step(
+        training.low_rank, m, &matrix, rates,
+        &training.segments[SEGMENTS_PER_LAYER * m], batch.team, params)
+    wait_for_team(batch.team.size)
+    merge_factors(
+        training.low_rank, m, &matrix, params, <real> rates.average_share,
+        <real*> training.optimizer.average, &batch.work.scratch[batch.team.thread],
+        batch.team)
 
 
 cdef inline void step_from_gradient(
     real* params, Batch* batch, Training* training, const real* gradient
 ) noexcept nogil:
-    """The steps of all parameters, from a gradient that is stored whole."""
+    """The steps of all that is trained, from a gradient that is stored whole."""
     cdef Workspace* work = batch.work
     cdef Layer* layer
     cdef Matrix matrix
@@ -540,6 +602,11 @@ cdef inline void step_from_gradient(
     cdef Share share
     cdef Py_ssize_t m, l, number
     for m in range(matrix_count(batch.net)):
+        if has_factors(training, m):
+            low_rank_step(params, batch, m, training)
+            continue
+        if is_frozen(training, SEGMENTS_PER_LAYER * m):
+            continue
         matrix = matrix_of(batch.net, m)
         blocks = cut_weights(&matrix)
         share = share_of(batch.team, blocks.down)
@@ -601,7 +668,7 @@ cdef inline void sparse_weight_gradient(
                 training.optimizer, &training.rates[training.step],
                 &training.segments[SEGMENTS_PER_LAYER * m], column * matrix.n_out,
                 matrix.n_out, params, g)
-            # the other matrix that multiplies the inputs steps in the same batch
+            # the other matrix that multiplies the inputs does the same, or is frozen
             sparse.steps_done[column] = training.step + 1
 
 
@@ -648,20 +715,20 @@ cdef inline void end_sparse_epoch(
 cdef inline void catch_up_column(
     real* params, Batch* batch, Training* training, Py_ssize_t column
 ) noexcept nogil:
+    """All weights of one feature take the steps that they have missed."""
     cdef Workspace* work = batch.work
     cdef Network* net = batch.net
     cdef real* zeros = <real*> work.scratch[batch.team.thread].block
-    cdef Py_ssize_t n_out = net.layers[0].n_out
-    cdef Py_ssize_t n_outputs = net.layers[net.n_layers - 1].n_out
+    cdef Py_ssize_t m, n_out
     if work.sparse.steps_done[column] == training.step:
         return
-    memset(zeros, 0, max(n_out, n_outputs) * sizeof(real))
-    catch_up(
-        work.sparse, column, training.step, training.rates, training.optimizer,
-        &training.segments[0], n_out, params, zeros)
-    if net.skip >= 0:
+    for m in range(matrix_count(net)):
+        # the first layer's and theta
+        if 0 < m < net.n_layers or is_frozen(training, SEGMENTS_PER_LAYER * m):
+            continue
+        n_out = matrix_of(net, m).n_out
+        memset(zeros, 0, n_out * sizeof(real))
         catch_up(
             work.sparse, column, training.step, training.rates, training.optimizer,
-            &training.segments[SEGMENTS_PER_LAYER * net.n_layers], n_outputs, params,
-            zeros)
+            &training.segments[SEGMENTS_PER_LAYER * m], n_out, params, zeros)
     work.sparse.steps_done[column] = training.step

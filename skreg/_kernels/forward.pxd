@@ -1,7 +1,8 @@
 """Forward: from the rows of a batch to the raw outputs of the network.
 
     x_0 = X (augmented, then with input dropout),  z_l = x_l W_l + b_l
-    x_{l+1} = mask_l * act_l(norm_l(z_l)), or mask_l * norm_l(act_l(z_l)), [+ x_l]
+    x_{l+1} = mask_l * act_l(norm_l(z_l)), or mask_l * norm_l(act_l(z_l)),
+              [+ x_l or x_{l-1} under a residual connection]
     f = z_L [+ x_0 theta]
 
 Training and prediction share `layer_forward`; without noise and slopes it is
@@ -173,6 +174,13 @@ cdef inline void add_block(
             out[corner + i * stride + j] += x[corner + i * stride + j]
 
 
+cdef inline const real* residual_of(
+    Batch* batch, Py_ssize_t l, const real* _
+) noexcept nogil:
+    """What a layer's residual connection adds; of the layer's width and stride."""
+    return <const real*> batch.work.outputs[l - batch.net.layers[l].residual]
+
+
 cdef inline void layer_forward(
     const real* params, Batch* batch, Py_ssize_t l, const real* x, Py_ssize_t x_stride
 ) noexcept nogil:
@@ -220,7 +228,7 @@ cdef inline void layer_forward(
                 slopes + corner if slopes != NULL else NULL, stride,
                 mask_from(mask, block.row, block.column))
         if layer.residual and layer.norm == NO_NORM:
-            add_block(block, x, out, stride)
+            add_block(block, residual_of(batch, l, params), out, stride)
 
 
 cdef inline Blocks cut_rows(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
@@ -267,7 +275,7 @@ cdef inline void skip_forward(
 
 
 cdef inline void norm_forward(
-    const real* params, Batch* batch, Py_ssize_t l, const real* x
+    const real* params, Batch* batch, Py_ssize_t l
 ) noexcept nogil:
     """Normalises this thread's strips of a layer's outputs, and what follows that."""
     cdef Workspace* work = batch.work
@@ -300,7 +308,7 @@ cdef inline void norm_forward(
     elif mask.keep != NULL:
         mask_block(block, mask, out, stride)
     if layer.residual:
-        add_block(block, x, out, stride)
+        add_block(block, residual_of(batch, l, params), out, stride)
 
 
 cdef inline void mask_block(
@@ -327,7 +335,7 @@ cdef inline void forward(
         layer_forward(params, batch, l, x, x_stride)
         wait_for_team(batch.team.size)
         if batch.net.layers[l].norm != NO_NORM:
-            norm_forward(params, batch, l, x)
+            norm_forward(params, batch, l)
             wait_for_team(batch.team.size)
         x = <const real*> work.outputs[l]
         x_stride = work.strides[l]

@@ -12,7 +12,7 @@ from skreg._kernels.adversarial cimport (
     Attack, attack_step, gradient_by_inputs, start_attack)
 from skreg._kernels.backward cimport (
     Training, backward, begin_sparse_batch, clip_gradient, deltas, end_sparse_epoch,
-    loss_and_delta, step_from_gradient)
+    loss_and_delta, low_rank_gradients, step_from_gradient)
 from skreg._kernels.batch_norm cimport Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.forward cimport begin_batch, forward
@@ -136,8 +136,9 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
         if not isfinite(loss):
             break
         if training.whole:
-            clip_gradient(
-                &batch, &training, loop.n_parameters, <real*> loop.work.gradient)
+            low_rank_gradients(
+                params, &batch, &training, <real*> loop.work.gradient)
+            clip_gradient(&batch, &training, <real*> loop.work.gradient)
             step_from_gradient(
                 params, &batch, &training, <const real*> loop.work.gradient)
         training.step += 1
@@ -182,8 +183,8 @@ cdef inline double adversarial_batch(
     """The same for c * clean loss + (1 - c) * loss of adversarial examples.
 
     The first step of an attack that starts at the clean inputs has its gradient from
-    their own pass. Passes that only seek the perturbation leave the running averages
-    of batch normalization alone.
+    their own pass, which then goes down to D_0 whatever is frozen. Passes that only
+    seek the perturbation leave the running averages of batch normalization alone.
     """
     cdef Workspace* work = batch.work
     cdef const real* perturbed = <const real*> work.perturbed
@@ -193,9 +194,12 @@ cdef inline double adversarial_batch(
     cdef double loss
     cdef Py_ssize_t step
     cdef bint has_gradient = clean > 0 and not attack.random_start
+    cdef Training of_clean = training[0]
+    if has_gradient:
+        of_clean.lowest = 0
     if clean > 0:
         clean_loss = batch_gradient(
-            params, batch, inputs, input_stride, training, clean, False)
+            params, batch, inputs, input_stride, &of_clean, clean, False)
         if not isfinite(clean_loss):
             return clean_loss
     start_attack(attack, batch, inputs, input_stride)

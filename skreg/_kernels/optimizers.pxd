@@ -1,9 +1,11 @@
 """One optimizer step on a segment of the flat parameter buffer, prox included.
 
 A segment is one weight matrix or one bias vector with the strengths that hold for
-it (all zero for a bias). With g the gradient of the loss, every step is, in order:
+it (of a bias, all but the anchor's are zero). With g the gradient of the loss, every
+step is, in order:
 
-    1. g <- g + l2 w                      the L2 penalty is part of the gradient
+    1. g <- g + l2 w + anchor (w - w0)    the L2 penalty and the pull towards the
+                                          weights w0 are part of the gradient
     2. w <- w - lr weight_decay w         decoupled decay (Loshchilov & Hutter 2019)
     3. the optimizer's own step
     4. w <- soft-threshold(w, metric l1)  the L1 penalty by its proximal operator
@@ -29,6 +31,8 @@ cdef struct Segment:
     # Of groups of features, and so alike for W_0 and theta, and 0 for the others:
     double group_l1
     double hierarchy     # bound of W_0's weights by theta's; 0: none, one norm of both
+    double anchor        # of the pull towards the optimizer's anchor
+    bint frozen          # takes no step: no function here is called for it
 
 cdef struct Optimizer:
     bint adam  # otherwise SGD
@@ -40,6 +44,11 @@ cdef struct Optimizer:
     void* first    # Adam: mean of the gradient; SGD: velocity; (n_parameters,)
     void* second   # Adam: mean of its square; SGD: NULL
     void* average  # exponential moving average of the parameters; NULL: none
+    void* anchor   # the weights w0 that the parameters are pulled towards; NULL: none
+
+cdef enum:
+    # Elements whose gradient with the pull in it is held at a time.
+    PULLED = 256
 
 cdef struct Rates:
     # What all parameters have in common in one step.
@@ -78,10 +87,10 @@ cdef inline void optimizer_step(
     params: the whole buffer; gradient: of these elements alone.
     """
     first += segment.start
-    if optimizer.adam:
-        adam_step(optimizer, rates, segment, first, size, params, gradient)
+    if optimizer.anchor != NULL and segment.anchor > 0:
+        anchored_step(optimizer, rates, segment, first, size, params, gradient)
     else:
-        sgd_step(optimizer, rates, segment, first, size, params, gradient)
+        own_step(optimizer, rates, segment, first, size, params, gradient)
     # otherwise they are averaged after what still changes them: see feature_groups.pxd
     # and max_norm.pxd
     if (
@@ -91,6 +100,35 @@ cdef inline void optimizer_step(
         average_step(
             <real> rates.average_share, size, params + first,
             <real*> optimizer.average + first)
+
+
+cdef inline void own_step(
+    Optimizer* optimizer, Rates* rates, Segment* segment, Py_ssize_t start,
+    Py_ssize_t size, real* params, const real* gradient,
+) noexcept nogil:
+    if optimizer.adam:
+        adam_step(optimizer, rates, segment, start, size, params, gradient)
+    else:
+        sgd_step(optimizer, rates, segment, start, size, params, gradient)
+
+
+cdef inline void anchored_step(
+    Optimizer* optimizer, Rates* rates, Segment* segment, Py_ssize_t start,
+    Py_ssize_t size, real* params, const real* gradient,
+) noexcept nogil:
+    """The step for F + anchor / 2 ||w - w0||^2 (L2-SP, Li et al. 2018)."""
+    cdef const real* w0 = <const real*> optimizer.anchor + start
+    cdef const real* w = params + start
+    cdef real strength = <real> segment.anchor
+    cdef real pulled[PULLED]
+    cdef Py_ssize_t first = 0
+    cdef Py_ssize_t n, i
+    while first < size:
+        n = min(<Py_ssize_t> PULLED, size - first)
+        for i in range(n):
+            pulled[i] = gradient[first + i] + strength * (w[first + i] - w0[first + i])
+        own_step(optimizer, rates, segment, start + first, n, params, pulled)
+        first += n
 
 
 cdef inline void average_step(

@@ -16,7 +16,9 @@ cdef struct Layer:
     Py_ssize_t bias     # offset of b, (n_out,)
     int activation      # the last layer's is identity: the loss holds the link
     int norm            # where batch normalization stands, see batch_norm.pxd
-    bint residual       # its input is added to its output
+    # How many layers below is the one whose output is added to this one's: 1, its
+    # input; 2, as around an adapter; 0, none.
+    int residual
     double dropout      # rate for the layer's output
 
 cdef struct Network:

@@ -52,7 +52,8 @@ cdef struct Workspace:
     void** carried
     Groups groups          # of features
     void* squares          # of the weights by column, see max_norm.pxd
-    void* gradient         # (n_parameters,), where it must be whole before the step
+    # where it must be whole before the step: (n_parameters,), then of low-rank factors
+    void* gradient
     double* gradient_squares   # of its blocks
     # of adversarial examples, (capacity, n_features) each; the first by input_stride
     void* perturbed
