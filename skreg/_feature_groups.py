@@ -60,7 +60,19 @@ class FeatureGroups:
 
         W_g: those of all matrices together; m_g: their number of weights.
         """
-        squares = sum(np.square(W, dtype=np.float64).sum(axis=1) for W in matrices)
-        lengths = np.sqrt(np.add.reduceat(squares[self.features], self.starts[:-1]))
+        squares = sum(self._squares(W) for W in matrices)
         sizes = np.diff(self.starts) * sum(W.shape[1] for W in matrices)
-        return float(np.sqrt(sizes) @ lengths)
+        return float(np.sqrt(sizes) @ np.sqrt(squares))
+
+    def norms(self, W):
+        """||W_g||_2 of the group of each feature, (n_features,)."""
+        norms = np.empty(len(self.features))
+        norms[self.features] = np.repeat(
+            np.sqrt(self._squares(W)), np.diff(self.starts)
+        )
+        return norms
+
+    def _squares(self, W):
+        """||W_g||^2, (n_groups,)."""
+        squares = np.square(W, dtype=np.float64).sum(axis=1)
+        return np.add.reduceat(squares[self.features], self.starts[:-1])

@@ -16,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg import _threads
 from skreg._averaging import Average
 from skreg._blas import one_blas_thread
+from skreg._hierarchy import iterates_between_epochs
 from skreg._kernels import engine
 
 # The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
@@ -318,7 +319,10 @@ class StochasticTraining:
         data = problem.data_of_epoch(history.epochs_ever)
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         self._regularize(epoch)
-        with _threads.borrowed(self.threads) as threads:
+        with (
+            iterates_between_epochs(problem.network, self.optimizer, problem.settings),
+            _threads.borrowed(self.threads) as threads,
+        ):
             loss = self.engine.run_epoch(
                 params,
                 data,

@@ -587,8 +587,7 @@ def sgd_step(optimizer, w, g, rate, strengths):
     The velocity is the way from one iterate x to the next. In Nesterov's form w is
     the point x + momentum * velocity, at which the gradient was taken. Decay shifts
     iterate and point alike; an iterate that stays at zero has no velocity, and one that
-    is zero under the group lasso has none either. Under a hierarchy no velocity takes a
-    weight of W_0 beyond the bound that theta sets.
+    is zero under the group lasso has none either.
     """
     shift = rate * strengths.weight_decay * w
     ahead = optimizer.momentum * optimizer.first
@@ -608,17 +607,7 @@ def sgd_step(optimizer, w, g, rate, strengths):
         for part in parts:
             stays[part] |= new[part] == 0
     optimizer.first = np.where(stays, 0.0, new - (x - shift))
-    if not optimizer.nesterov or not optimizer.momentum:
-        return new
-    point = new + optimizer.momentum * optimizer.first
-    for (hidden, linear), _, bound in strengths.hierarchies:
-        if bound < np.inf:
-            bound *= np.linalg.norm(point[linear])
-            point[hidden] = np.clip(point[hidden], -bound, bound)
-    # what was not cut keeps its velocity to the last bit
-    cut = point != new + optimizer.momentum * optimizer.first
-    optimizer.first[cut] = (point - new)[cut] / optimizer.momentum
-    return point
+    return new + optimizer.momentum * optimizer.first if optimizer.nesterov else new
 
 
 def optimizer_step(optimizer, w, g, rate, strengths):

@@ -91,8 +91,8 @@ cdef inline void shrink_together(
     group_prox(
         padded(n), strength_of(rates, segment, n), not optimizer.adam, metric, w,
         metric + padded(n))
-    scatter(optimizer, hidden, w, INFINITY, params)
-    scatter(optimizer, linear, w + n_hidden, INFINITY, params)
+    scatter(optimizer, hidden, w, params)
+    scatter(optimizer, linear, w + n_hidden, params)
 
 
 cdef inline void shrink_in_hierarchy(
@@ -106,18 +106,15 @@ cdef inline void shrink_in_hierarchy(
     cdef double* e = w + padded(n_hidden)
     cdef double* t = e + padded(n_hidden)
     cdef double* d = t + padded(n_linear)
-    cdef double bound = segment.hierarchy
     gather(optimizer, rates, hidden, params, w, e)
     gather(optimizer, rates, linear, params, t, d)
     fill_up(n_hidden, 1, w, e)
     fill_up(n_linear, TINY, t, d)
     hierarchy_prox(
-        strength_of(rates, segment, n_linear), bound, padded(n_linear),
+        strength_of(rates, segment, n_linear), segment.hierarchy, padded(n_linear),
         not optimizer.adam, d, t, padded(n_hidden), e, w, d + padded(n_linear))
-    scatter(optimizer, linear, t, INFINITY, params)
-    if bound < INFINITY:
-        bound *= length_of(linear, params)
-    scatter(optimizer, hidden, w, bound, params)
+    scatter(optimizer, hidden, w, params)
+    scatter(optimizer, linear, t, params)
 
 
 cdef inline void gather(
@@ -165,8 +162,7 @@ cdef inline real moved_to(Optimizer* sgd, real w, real velocity) noexcept nogil:
 
 
 cdef inline void scatter(
-    Optimizer* optimizer, GroupRows* rows, const double* shrunk, double bound,
-    real* params,
+    Optimizer* optimizer, GroupRows* rows, const double* shrunk, real* params
 ) noexcept nogil:
     """Puts the shrunk weights where they came from.
 
@@ -176,8 +172,10 @@ cdef inline void scatter(
     been held there for two steps; and the points of rest, where there is no velocity,
     are the same.
 
-    bound: of |w|, which the iterate is within. A velocity that would take Nesterov's
-    point beyond it is cut where the point reaches it. The iterate stays what it is.
+    Nesterov's point may be beyond the bound of a hierarchy, which the iterate keeps. To
+    cut it there would couple all hidden weights to the velocity of a few small linear
+    ones, and trainings diverge; so the iterates take its place when an epoch is done
+    (skreg/_hierarchy.py).
     """
     cdef real* v = <real*> optimizer.first
     cdef real u
@@ -186,40 +184,14 @@ cdef inline void scatter(
         at = rows.matrix + rows.features[k] * rows.width
         for j in range(rows.width):
             u = <real> shrunk[j]
-            if not optimizer.adam:
-                v[at + j] = 0 if u == 0 else (
-                    v[at + j] + (u - moved_to(optimizer, params[at + j], v[at + j])))
-            params[at + j] = u
-        if not optimizer.adam and optimizer.nesterov:
-            go_ahead(
-                rows.width, <real> optimizer.momentum, <real> bound, params + at,
-                v + at)
+            if optimizer.adam:
+                params[at + j] = u
+                continue
+            v[at + j] = 0 if u == 0 else (
+                v[at + j] + (u - moved_to(optimizer, params[at + j], v[at + j])))
+            params[at + j] = (
+                u + <real> optimizer.momentum * v[at + j] if optimizer.nesterov else u)
         shrunk += rows.width
-
-
-cdef inline void go_ahead(
-    Py_ssize_t n, real momentum, real bound, real* w, real* v
-) noexcept nogil:
-    """Nesterov's points w + momentum v, at most `bound` from zero."""
-    cdef real ahead
-    cdef Py_ssize_t i
-    for i in range(n):
-        ahead = w[i] + momentum * v[i]
-        if momentum > 0 and (ahead > bound or ahead < -bound):
-            ahead = bound if ahead > 0 else -bound
-            v[i] = (ahead - w[i]) / momentum
-        w[i] = ahead
-
-
-cdef inline double length_of(GroupRows* rows, const real* params) noexcept nogil:
-    """||.||_2 of the group's weights as they are now."""
-    cdef double squares = 0
-    cdef Py_ssize_t k, j, at
-    for k in range(rows.n):
-        at = rows.matrix + rows.features[k] * rows.width
-        for j in range(rows.width):
-            squares += <double> params[at + j] * params[at + j]
-    return square_root(squares)
 
 
 cdef inline void average_rows(
