@@ -84,26 +84,37 @@ def as_csr_for_kernels(X):
     return shared
 
 
-def parts_for_kernels(X, dtype):
+def take_columns(X, columns):
+    """Some columns of an array or a CSR that the kernels read, as they read it."""
+    if sparse.issparse(X):
+        return as_csr_for_kernels(X[:, columns])
+    # X[:, columns] would not be C-contiguous
+    return np.take(X, columns, axis=1)
+
+
+def parts_for_kernels(X, dtype, *, in_parts=False):
     """X as the kernels read it, never copied as a whole.
 
     Parameters
     ----------
     X : ndarray of shape (n, p), of any numeric dtype and layout, or CSR
     dtype : numpy.dtype
+    in_parts : bool, default=False
+        Cut X up even if all of it could be read as it is: parts are to be copied.
 
     Yields
     ------
     rows : slice
     part : ndarray or CSR
-        These rows: all of X as it is, or else some thousand, converted.
+        These rows: all of X as it is, or else some thousand, converted if they have to
+        be.
     """
     n = X.shape[0]
     if sparse.issparse(X):
         as_it_is = X.dtype == dtype and X.indices.dtype == np.int32
     else:
         as_it_is = X.dtype == dtype and X.flags.c_contiguous
-    if as_it_is:
+    if as_it_is and not in_parts:
         yield slice(0, n), X
         return
     step = max(LEAST_PART_ROWS, n * PART_SIZE // max(X.size, 1))
