@@ -397,7 +397,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     @property
     def penalty(self):
-        """ "l1" if a penalty can set all weights of a feature to zero, else "l2".
+        """Return "l1" if a penalty can zero all weights of a feature, else "l2".
 
         :class:`~sklearn.feature_selection.SelectFromModel` asks for it: after "l1" it
         keeps the features whose importance is not zero (1e-5, to be exact), and
@@ -420,9 +420,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         """Store the weights as sparse matrices, and skip their zeros in predictions.
 
         In place, as in scikit-learn's linear models. ``coefs_`` become CSC matrices.
-        In memory and on disk a weight that is not zero takes its place and that of its
-        row's number, in float32 twice as much as before, so this pays from a
-        ``zero_share_`` of one half on; in time, from a larger share on: see
+        In memory and on disk a weight then takes its own place and 4 bytes for the
+        number of its row, which pays if more than half of the weights are zero, in
+        float64 more than a third; in time, only if most are: see
         :doc:`/guide/feature_selection`. Predictions are the same to rounding.
 
         What the optimizer remembers is dropped, too. To train on, call `densify`;
@@ -646,12 +646,11 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         )
         out = network.empty_outputs(X.shape[0])
         inputs = network.inputs
-        for rows, part in parts_for_kernels(
-            X, network.dtype, in_parts=inputs is not None
-        ):
+        gathers = inputs is not None and len(inputs) < X.shape[1]
+        for rows, part in parts_for_kernels(X, network.dtype, in_parts=gathers):
             # checked here, where a number may have become too large for the dtype
             assert_all_finite(part, estimator_name=type(self).__name__, input_name="X")
-            if inputs is not None:
+            if gathers:
                 part = take_columns(part, inputs)
             network.predict(part, raw=raw, out=out[rows])
         return out

@@ -165,7 +165,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices.
+        Weight matrices; CSC after ``sparsify``.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
@@ -178,8 +178,14 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         are "auto", those of the epoch whose weights were kept.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the rows of ``coefs_[0]``.
+    selected_features_ : ndarray of bool of shape (n_features,)
+        Which features have a weight that is not zero.
+    selected_feature_names_ : ndarray of str
+        Their names, where X had names.
+    sparsity_ : list of float
+        Share of exact zeros in each weight matrix.
     zero_share_ : float
-        Share of the weights, biases apart, that are exactly zero.
+        The same of all together.
     classes_ : ndarray of shape (n_classes,)
         The class labels; for multilabel targets the numbers of the labels.
     loss_ : float

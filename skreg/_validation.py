@@ -15,6 +15,10 @@ KEPT_DTYPES = [np.dtype(code) for code in "fde?" + np.typecodes["AllInteger"]]
 PART_SIZE = 2**18
 LEAST_PART_ROWS = 256
 
+# The same of a part of which columns are taken: larger, for each part is a call of the
+# kernels, and so a meeting of their threads.
+GATHERED_PART_SIZE = 2**20
+
 
 def check_weights(sample_weight, X, name="sample_weight"):
     """Weights in float64, or None where all are one.
@@ -100,7 +104,7 @@ def parts_for_kernels(X, dtype, *, in_parts=False):
     X : ndarray of shape (n, p), of any numeric dtype and layout, or CSR
     dtype : numpy.dtype
     in_parts : bool, default=False
-        Cut X up even if all of it could be read as it is: parts are to be copied.
+        Cut X up even if all of it could be read as it is: columns are to be taken.
 
     Yields
     ------
@@ -117,7 +121,8 @@ def parts_for_kernels(X, dtype, *, in_parts=False):
     if as_it_is and not in_parts:
         yield slice(0, n), X
         return
-    step = max(LEAST_PART_ROWS, n * PART_SIZE // max(X.size, 1))
+    size = GATHERED_PART_SIZE if in_parts else PART_SIZE
+    step = max(LEAST_PART_ROWS, n * size // max(X.size, 1))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
         # what is too large for dtype becomes infinite, which the reader refuses

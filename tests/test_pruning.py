@@ -192,11 +192,12 @@ def test_pruned_of_pruned_and_sparse_of_pruned():
 
 
 def test_many_rows_are_read_in_parts(monkeypatch):
-    model, X = thinned("multiclass", share=0.9)
+    model, X = thinned("multiclass", share=0.5)
+    model.coefs_[0][2] = 0
     smaller = model.prune()
     X = np.tile(X, (10, 1))
     expected = smaller.predict_proba(X)
-    monkeypatch.setattr(_validation, "PART_SIZE", 100)
+    monkeypatch.setattr(_validation, "GATHERED_PART_SIZE", 100)
     assert_array_equal(smaller.predict_proba(X), expected)
 
 

@@ -104,7 +104,7 @@ def test_truth_is_found_among_noise():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 30))
     y = X[:, 3] - 2 * X[:, 8] + rng.normal(size=200)
-    model = RegularizedMLPRegressor((), solver="lbfgs", l1=0.03)
+    model = RegularizedMLPRegressor((), solver="lbfgs", l1=0.06)
     once = model.fit(X, y).selected_features_
     result = stability_selection(
         model, X, y, n_resamples=25, threshold=0.9, random_state=0

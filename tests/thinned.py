@@ -52,7 +52,7 @@ def thinned(kind, *, share=0.8, seed=0, dtype="float64", **given):
 
 
 def remove(model, share, rng):
-    """Sets a share of a fitted estimator's weights to zero, and all biases at random."""
+    """Set a share of a fitted estimator's weights to zero, and its biases at random."""
     for W in model.coefs_:
         W[rng.random(W.shape) < share] = 0
     for b in model.intercepts_:
