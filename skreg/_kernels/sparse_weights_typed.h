@@ -4,29 +4,29 @@
 
 /* The products for chunks of n vectors; n is a constant where this is called. */
 static inline __attribute__((always_inline)) void FN(add_products_of)(
-    const int n, ptrdiff_t n_out, const ptrdiff_t *starts, const int32_t *inputs,
+    const ptrdiff_t n, ptrdiff_t n_out, const ptrdiff_t *starts, const int32_t *inputs,
     const REAL *values, const REAL *x, REAL *out)
 {
     for (ptrdiff_t o = 0; o < n_out; o++) {
         VEC *to = (VEC *)(out + o * n * LANES);
         VEC even[SKREG_ROW_VECTORS], odd[SKREG_ROW_VECTORS];
-        for (int v = 0; v < n; v++)
+        for (ptrdiff_t v = 0; v < n; v++)
             even[v] = odd[v] = (VEC){0};
         ptrdiff_t p = starts[o], end = starts[o + 1];
         for (; p + 1 < end; p += 2) {
             const VEC *first = (const VEC *)(x + inputs[p] * n * LANES);
             const VEC *second = (const VEC *)(x + inputs[p + 1] * n * LANES);
-            for (int v = 0; v < n; v++) {
+            for (ptrdiff_t v = 0; v < n; v++) {
                 even[v] += values[p] * first[v];
                 odd[v] += values[p + 1] * second[v];
             }
         }
         if (p < end) {
             const VEC *last = (const VEC *)(x + inputs[p] * n * LANES);
-            for (int v = 0; v < n; v++)
+            for (ptrdiff_t v = 0; v < n; v++)
                 even[v] += values[p] * last[v];
         }
-        for (int v = 0; v < n; v++)
+        for (ptrdiff_t v = 0; v < n; v++)
             to[v] += even[v] + odd[v];
     }
 }
