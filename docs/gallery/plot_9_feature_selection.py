@@ -61,11 +61,11 @@ axes[1].set_xlabel("feature: five that matter, five copies, thirty of noise")
 fig.suptitle("One fit, and one hundred on halves of the rows")
 
 # %%
-# The copies, and some of the noise, are in about half of the fits, as chance has it; the
-# one fit shows those that it took with no less certainty than the others. Feature 2
-# matters, but its effect is a parabola with its vertex in the middle of the data: few
-# units do not see it, and no resampling brings back what the model cannot find. What is
-# above the threshold:
+# The copies, and some of the noise, are in about half of the fits, as chance has it.
+# The fit on all rows shows those that it took with no less certainty than the others.
+# Feature 2 matters, but its effect is a parabola with its vertex in the middle of the
+# data: few units do not see it, and no resampling brings back what the model cannot
+# find. What is above the threshold:
 
 print(np.flatnonzero(result.selected_features))
 
