@@ -1,15 +1,37 @@
 """A network's shape and its parameters, in one flat buffer."""
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 
 from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._augmentation import kernel_table
 from skreg._kernels import engine
 from skreg._losses import Loss
+
+
+def residual_layers(residual, layer_sizes):
+    """Which hidden layers add their input to their output, list of bool.
+
+    Those that are to, one flag for all or one for each, if they follow a hidden layer
+    of their width.
+    """
+    hidden = range(len(layer_sizes) - 2)
+    flags = [residual for _ in hidden] if isinstance(residual, bool) else residual
+    return [flags[l] and l > 0 and layer_sizes[l] == layer_sizes[l + 1] for l in hidden]
+
+
+def zero_share(matrices):
+    """Share of exact zeros in all of the matrices, dense or sparse, together."""
+    nonzeros = sum(
+        W.count_nonzero() if sparse.issparse(W) else np.count_nonzero(W)
+        for W in matrices
+    )
+    return float(1.0 - nonzeros / sum(math.prod(W.shape) for W in matrices))
 
 
 @dataclass
@@ -27,9 +49,12 @@ class Network:
     dtype : numpy.dtype
     batch_norm : {"before", "after"} or None
         Where the hidden layers are normalised.
-    residual : bool
+    residual : bool or list of bool, one per hidden layer
     skip : bool
         Whether the inputs are connected to the outputs: x theta is added to these.
+    inputs : ndarray of int or None
+        Columns of X that it reads, where it has been pruned; None is all. The network
+        itself has only these.
     params : ndarray of shape (n_parameters,)
         The optimizer works on this one array; `coefs` and `intercepts` are views. A
         layer's weights, its biases, then the scale and the shift of its norm; at the
@@ -44,8 +69,9 @@ class Network:
     loss_parameter: float
     dtype: np.dtype
     batch_norm: str | None = None
-    residual: bool = False
+    residual: bool | list = False
     skip: bool = False
+    inputs: np.ndarray | None = None
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a
@@ -243,7 +269,7 @@ class Network:
             capacity=capacity,
             training=training,
             threads=threads,
-            residual=self.residual,
+            residual=residual_layers(self.residual, self.layer_sizes),
             skip=self.skip,
             **regularizers,
         )
@@ -294,6 +320,8 @@ class Network:
 
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
-        matrices = self.matrices()
-        nonzero = sum(int(np.count_nonzero(W)) for W in matrices)
-        return 1.0 - nonzero / sum(W.size for W in matrices)
+        return zero_share(self.matrices())
+
+    def dense(self):
+        """Return the network itself; a `SparseNetwork` has to make one."""
+        return self

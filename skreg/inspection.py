@@ -6,9 +6,16 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
+from skreg._stability import StabilitySelection, stability_selection
 from skreg.adversarial import adversarial_examples, without_names
 
-__all__ = ["RobustnessCurve", "RobustnessCurveDisplay", "robustness_curve"]
+__all__ = [
+    "RobustnessCurve",
+    "RobustnessCurveDisplay",
+    "StabilitySelection",
+    "robustness_curve",
+    "stability_selection",
+]
 
 
 @dataclass

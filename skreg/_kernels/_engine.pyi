@@ -75,7 +75,7 @@ class Engine:
         input_dropout: float = 0.0,
         batch_norm: int = 0,
         norm_epsilon: float = 1e-5,
-        residual: bool = False,
+        residual: bool | Sequence[bool] = False,
         skip: bool = False,
         label_smoothing: float = 0.0,
         max_grad_norm: float = ...,

@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
 from skreg._kernels.adversarial cimport Attack
+from skreg._kernels.arrays cimport address, typed_address, writable_address
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
 from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
@@ -76,30 +77,6 @@ cdef double average_share(double decay, double step) noexcept:
 cdef int raise_pending() except -1:
     """Raises what a signal's handler raised while a team was at work."""
     return -1 if PyErr_Occurred() != NULL else 0
-
-
-cdef void* address(cnp.ndarray array) except? NULL:
-    if not cnp.PyArray_IS_C_CONTIGUOUS(array):
-        raise ValueError("the kernels need C-contiguous arrays")
-    return cnp.PyArray_DATA(array)
-
-
-cdef const void* typed_address(array, dtype, shape) except? NULL:
-    """The data of an array that must have this dtype and shape; None: NULL."""
-    if array is None:
-        return NULL
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"expected {np.dtype(dtype)} of shape {shape}, "
-            f"got {array.dtype} of shape {array.shape}")
-    return address(array)
-
-
-cdef void* writable_address(array, dtype, shape) except NULL:
-    """The same for an array that is written to."""
-    if not array.flags.writeable:
-        raise ValueError("the kernels cannot write to a read-only array")
-    return <void*> typed_address(array, dtype, shape)
 
 
 cdef class Data:
@@ -185,7 +162,7 @@ cdef class Engine:
         (0, 1, 2).
     norm_epsilon : float
         Added to the variance there.
-    residual : bool, default=False
+    residual : bool or sequence of bool, one per hidden layer, default=False
         Whether hidden layers whose inputs are hidden units, and as many as their
         outputs, add these to their outputs.
     skip : bool, default=False
@@ -225,7 +202,7 @@ cdef class Engine:
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
-        double norm_epsilon=1e-5, bint residual=False, bint skip=False,
+        double norm_epsilon=1e-5, residual=False, bint skip=False,
         double label_smoothing=0.0,
         double max_grad_norm=INFINITY, attack=None, augmentation=None,
         Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
@@ -241,6 +218,8 @@ cdef class Engine:
         self.single = self.dtype == np.float32
         self.buffers = []
         self.layers = np.zeros(n_layers, dtype=_LAYER)
+        if isinstance(residual, bool):
+            residual = [residual] * (n_layers - 1)
         for l in range(n_layers):
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             hidden = l < n_layers - 1
@@ -249,7 +228,7 @@ cdef class Engine:
                 n_in, n_out, offset, offset + n_in * n_out,
                 activations[l] if hidden else IDENTITY,
                 norm,
-                residual and hidden and l > 0 and n_in == n_out,
+                hidden and residual[l] and l > 0 and n_in == n_out,
                 dropout[l] if hidden and dropout is not None else 0.0)
             offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
         self.net.skip = -1

@@ -1,0 +1,85 @@
+"""
+Which features matter, and how sure is that?
+============================================
+
+A network with an L1 penalty selects features, and would select others on other rows.
+:doc:`/guide/feature_selection` says why.
+"""
+
+# %%
+# Five features that matter, among forty
+# --------------------------------------
+#
+# Friedman's first function depends on five features, two of them through a product and
+# one through a square. Features 5 to 9 are copies of the first five with an error, and
+# thirty more are noise.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_friedman1
+from sklearn.preprocessing import scale
+
+from skreg import RegularizedMLPRegressor
+from skreg.inspection import stability_selection
+
+rng = np.random.default_rng(0)
+X, y = make_friedman1(n_samples=500, n_features=35, noise=1.0, random_state=0)
+copies = X[:, :5] + rng.normal(scale=0.15, size=(500, 5))
+X = scale(np.column_stack([X[:, :5], copies, X[:, 5:]]))
+
+model = RegularizedMLPRegressor(
+    (16,),
+    l1=0.04,
+    l2=0.0,
+    batch_size=50,
+    learning_rate="one_cycle",
+    learning_rate_init=0.02,
+    max_iter=80,
+    random_state=0,
+).fit(X, y)
+print(f"{model.selected_features_.sum()} of {X.shape[1]} features are selected")
+
+# %%
+# Other rows, other features
+# --------------------------
+#
+# One hundred fits, each on half of the rows. Above, how large the weights are
+# in the one fit on all rows; below, in how many of the hundred a feature was selected.
+
+result = stability_selection(
+    model, X, y, n_resamples=50, threshold=0.8, n_jobs=2, random_state=0
+)
+
+kinds = np.repeat(["C0", "C1", "C7"], [5, 5, 30])
+fig, axes = plt.subplots(2, 1, figsize=(8, 5), sharex=True, layout="constrained")
+axes[0].bar(range(40), model.feature_importances_, color=kinds)
+axes[0].set_ylabel("norm of the weights")
+axes[1].bar(range(40), result.frequencies, color=kinds)
+axes[1].axhline(result.threshold, color="k", linestyle="--", linewidth=1)
+axes[1].set_ylabel("share of the fits")
+axes[1].set_xlabel("feature: five that matter, five copies, thirty of noise")
+fig.suptitle("One fit, and one hundred on halves of the rows")
+
+# %%
+# The copies, and some of the noise, are in about half of the fits, as chance has it.
+# The fit on all rows shows those that it took with no less certainty than the others.
+# Feature 2 matters, but its effect is a parabola with its vertex in the middle of the
+# data: few units do not see it, and no resampling brings back what the model cannot
+# find. What is above the threshold:
+
+print(np.flatnonzero(result.selected_features))
+
+# %%
+# A smaller network
+# -----------------
+#
+# Units and features on which no prediction depends are taken out by `prune`. The zeros
+# that remain between the units are skipped after `sparsify`.
+
+smaller = model.prune()
+print("before:", [W.shape for W in model.coefs_])
+print("after: ", [W.shape for W in smaller.coefs_])
+difference = np.abs(smaller.predict(X) - model.predict(X)).max()
+print(f"largest difference of the predictions: {difference:.0e}")
+print(f"zeros left in its matrices: {[f'{s:.0%}' for s in smaller.sparsity_]}")
+smaller.sparsify()
