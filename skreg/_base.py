@@ -303,7 +303,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     @property
     def skip_coef_(self):
-        """Weights from the inputs to the outputs; None without ``skip``."""
+        """Weights from the inputs to the outputs, (n_features, n_outputs), or None."""
         self._check_fitted()
         return self._network.skip_coef
 
@@ -376,8 +376,9 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         Zero exactly where all of them are. Comparable between features only if these
         have a common scale.
         """
-        outgoing = sum((W * W).sum(axis=1) for W in self._outgoing())
-        return self._by_feature(np.sqrt(outgoing))
+        # in float64, where no square of a float32 is zero
+        weights = [W.astype(np.float64) for W in self._outgoing()]
+        return self._by_feature(np.sqrt(sum((W * W).sum(axis=1) for W in weights)))
 
     def _outgoing(self):
         """The weight matrices that the inputs go into."""
@@ -400,14 +401,18 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     @property
     def sparsity_(self):
-        """Share of exact zeros in each weight matrix, list of float."""
+        """Share of exact zeros in each weight matrix, list of float.
+
+        With ``skip=True`` that of ``skip_coef_`` is the last.
+        """
         self._check_fitted()
         return [zero_share([W]) for W in self._network.matrices()]
 
     @property
     def zero_share_(self):
         """Share of the weights, biases apart, that are exactly zero."""
-        return zero_share(self.coefs_)
+        self._check_fitted()
+        return zero_share(self._network.matrices())
 
     @property
     def penalty(self):
@@ -417,8 +422,10 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         keeps the features whose importance is not zero (1e-5, to be exact), and
         otherwise those above the mean.
         """
-        first = np.ravel(self.l1)[0]
-        return "l1" if first == "auto" or first > 0 else "l2"
+        strengths = np.ravel(self.l1)
+        outgoing = strengths[[0, -1]] if self.skip else strengths[:1]
+        zeroed = all(strength == "auto" or strength > 0 for strength in outgoing)
+        return "l1" if zeroed else "l2"
 
     def _by_feature(self, values):
         """Values for all features, in the last axis; those not read have zero."""
@@ -433,10 +440,10 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     def sparsify(self):
         """Store the weights as sparse matrices, and skip their zeros in predictions.
 
-        In place, as in scikit-learn's linear models. ``coefs_`` become CSC matrices.
-        In memory and on disk a weight then takes its own place and 4 bytes for the
-        number of its row, which pays if more than half of the weights are zero, in
-        float64 more than a third; in time, only if most are: see
+        In place, as in scikit-learn's linear models. ``coefs_`` and ``skip_coef_``
+        become CSC matrices. In memory and on disk a weight then takes its own place and
+        4 bytes for the number of its row, which pays if more than half of the weights
+        are zero, in float64 more than a third; in time, only if most are: see
         :doc:`/guide/feature_selection`. Predictions are the same to rounding.
 
         What the optimizer remembers is dropped, too. To train on, call `densify`;
@@ -486,14 +493,15 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         Left out are hidden units without outgoing weights, or without incoming
         ones (their constant value moves into the biases behind), and features without
         outgoing weights, until nothing can go; with ``residual=True`` a unit goes from
-        all layers that its connection joins, or stays. Batch normalization is
+        all layers that its connection joins, or stays. With ``skip=True``, where no
+        unit is left, ``skip_coef_`` becomes ``coefs_[0]``. Batch normalization is
         folded into the weights. Predictions are the same to rounding.
 
         The new estimator takes X with all its features, as this one, but reads only
-        ``selected_features_``: ``coefs_[0]`` has a row for each of these. (One row of
-        zeros, if there are none.) Its parameters are those that were trained with,
-        so ``hidden_layer_sizes`` is not what it has; its ``coefs_`` say that. It
-        cannot be trained on.
+        ``selected_features_``: ``coefs_[0]`` and ``skip_coef_`` have a row for each of
+        these. (One row of zeros, if there are none.) Its parameters are those that were
+        trained with, so ``hidden_layer_sizes`` and ``skip`` are not what it has; its
+        ``coefs_`` and ``skip_coef_`` say that. It cannot be trained on.
 
         Returns
         -------

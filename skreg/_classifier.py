@@ -174,7 +174,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
-        Weights of the connection from the inputs to the outputs, with ``skip=True``.
+        Weights of the connection from the inputs to the outputs, with ``skip=True``;
+        CSC after ``sparsify``.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.

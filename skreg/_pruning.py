@@ -1,18 +1,17 @@
 """Pruning: a smaller network that predicts the same.
 
-A hidden unit is *unused* if all its outgoing weights are zero: nothing depends on it.
-It is *constant* if all its incoming weights are: then it is h = act(b) for every x, and
-what it gives to the next layer, h W[j], belongs into that layer's bias. Both can go.
-Removing one may leave others unused or constant: constants are looked for from the
-first layer to the last, for a constant unit only makes later ones constant; then unused
-units from the last to the first.
+A hidden unit *varies* if weights that are not zero lead from an input to it, and is
+*needed* if such weights lead from it to an output. A unit that does not vary is
+h = act(b) for every x, and what it gives to the next layer, h W[j], belongs into that
+layer's bias. So a unit stays only where it does both, and lies on a way from an input
+to an output.
 
 Residual connections tie the units of equal number in successive layers together, for
-h_{l+1}[j] = act(z_{l+1}[j]) + h_l[j]. Such a *stream* goes as a whole: where unit j of
-every layer in it is unused, or where all are constant, with the values
-h_l[j] = act(b_first[j]) + ... + act(b_l[j]).
+h_{l+1}[j] = act(z_{l+1}[j]) + h_l[j]: this is a way from unit j to unit j. Such a
+*stream* goes or stays as a whole. It stays if unit j of one of its layers does both.
 
-A feature whose outgoing weights are zero in what remains is not read.
+A feature is read if it has a weight that is not zero in what remains: into a unit, or,
+with a skip connection, into an output.
 """
 
 import numpy as np
@@ -27,28 +26,39 @@ def pruned(network):
 
     Its predictions are those of `network` up to rounding. It has no norms: they are
     folded into its weights. `inputs` says which columns of X it reads; there is at
-    least one, even where none has a say.
+    least one, even where none has a say. A skip connection without weights is left
+    out, and one that is all that remains becomes the only layer.
     """
     coefs, intercepts = (
         [array.astype(np.float64) for array in arrays] for arrays in network.folded()
     )
+    theta = network.skip_coef
     activations = list(network.activations)
     residual = residual_layers(network.residual, network.layer_sizes)
-    streams = _streams(residual)
-    for first, last in streams:
-        _remove_constant(coefs, intercepts, activations, first, last)
-    for first, last in reversed(streams):
-        _remove_unused(coefs, intercepts, first, last)
 
-    if activations and 0 in coefs[-1].shape:
-        # no unit is left in any hidden layer: the outputs are constant
-        coefs = [np.zeros((len(coefs[0]), len(intercepts[-1])))]
+    keep = _units_to_keep(coefs, intercepts, activations, residual)
+    if activations and not keep[-1].any():
+        # no way leads through the hidden layers: the outputs are constant, but for x
+        constant = np.zeros((len(coefs[0]), len(intercepts[-1])))
+        coefs = [constant if theta is None else theta]
         intercepts, activations, residual = intercepts[-1:], [], []
+        theta = None
+    else:
+        rows = [np.full(len(coefs[0]), True), *keep]
+        columns = [*keep, np.full(len(intercepts[-1]), True)]
+        coefs = [
+            W[np.ix_(*kept)] for W, *kept in zip(coefs, rows, columns, strict=True)
+        ]
+        intercepts = [b[kept] for b, kept in zip(intercepts, columns, strict=True)]
+    if theta is not None and not theta.any():
+        theta = None
 
-    read = np.flatnonzero(coefs[0].any(axis=1))
+    read = coefs[0].any(axis=1)
+    if theta is not None:
+        read |= theta.any(axis=1)
+    read = np.flatnonzero(read)
     if not len(read):
         read = np.array([0])
-    coefs[0] = coefs[0][read]
     smaller = Network(
         [len(read), *map(len, intercepts)],
         activations,
@@ -56,51 +66,58 @@ def pruned(network):
         network.loss_parameter,
         network.dtype,
         residual=residual,
+        skip=theta is not None,
         inputs=read if network.inputs is None else network.inputs[read],
     )
+    coefs[0] = coefs[0][read]
     for views, arrays in [(smaller.coefs, coefs), (smaller.intercepts, intercepts)]:
         for view, array in zip(views, arrays, strict=True):
             view[:] = array
+    if theta is not None:
+        smaller.skip_coef[:] = theta[read]
     return smaller
 
 
-def _streams(residual):
-    """(First, last) hidden layer of each stream; a layer by itself is one, too."""
-    streams = []
-    for l, goes_on in enumerate(residual):
-        if goes_on:
-            streams[-1] = (streams[-1][0], l)
-        else:
-            streams.append((l, l))
-    return streams
+def _units_to_keep(coefs, intercepts, activations, residual):
+    """Masks of the hidden layers; what the other units give moves into `intercepts`."""
+    varies, constants = _ways_in(coefs, intercepts, activations, residual)
+    needed = _ways_out(coefs, residual)
+    keep = [v & n for v, n in zip(varies, needed, strict=True)]
+    for l in range(1, len(keep)):
+        if residual[l]:
+            keep[l] |= keep[l - 1]
+    for l in reversed(range(1, len(keep))):
+        if residual[l]:
+            keep[l - 1] = keep[l]
+    for l, (kept, values) in enumerate(zip(keep, constants, strict=True)):
+        intercepts[l + 1] = intercepts[l + 1] + values[~kept] @ coefs[l + 1][~kept]
+    return keep
 
 
-def _remove_constant(coefs, intercepts, activations, first, last):
-    while True:
-        varies = np.any([coefs[l].any(axis=0) for l in range(first, last + 1)], axis=0)
-        if varies.all():
-            return
-        value = 0.0
-        for l in range(first, last + 1):
-            kernel = ACTIVATIONS[activations[l]].kernel
-            value = value + units.activate(kernel, intercepts[l][~varies])[0]
-            intercepts[l + 1] = intercepts[l + 1] + value @ coefs[l + 1][~varies]
-        _keep_units(coefs, intercepts, first, last, varies)
+def _ways_in(coefs, intercepts, activations, residual):
+    """Which units of each hidden layer vary, and the values of the others."""
+    varies, values = np.full(len(coefs[0]), True), np.zeros(len(coefs[0]))
+    found = []
+    for l, name in enumerate(activations):
+        before = varies, values
+        varies = coefs[l][before[0]].any(axis=0)
+        z = intercepts[l] + before[1] @ coefs[l]
+        values = units.activate(ACTIVATIONS[name].kernel, z)[0]
+        if residual[l]:
+            varies, values = varies | before[0], values + before[1]
+        values[varies] = 0.0
+        found.append((varies, values))
+    return [masks for masks, _ in found], [constants for _, constants in found]
 
 
-def _remove_unused(coefs, intercepts, first, last):
-    while True:
-        used = np.any(
-            [coefs[l + 1].any(axis=1) for l in range(first, last + 1)], axis=0
-        )
-        if used.all():
-            return
-        _keep_units(coefs, intercepts, first, last, used)
-
-
-def _keep_units(coefs, intercepts, first, last, keep):
-    """Leave only some units in the layers of a stream."""
-    for l in range(first, last + 1):
-        coefs[l] = coefs[l][:, keep]
-        intercepts[l] = intercepts[l][keep]
-        coefs[l + 1] = coefs[l + 1][keep]
+def _ways_out(coefs, residual):
+    """Which units of each hidden layer are needed."""
+    needed = np.full(coefs[-1].shape[1], True)
+    found = []
+    for l in reversed(range(1, len(coefs))):
+        after = needed
+        needed = coefs[l][:, after].any(axis=1)
+        if l < len(residual) and residual[l]:
+            needed |= after
+        found.append(needed)
+    return found[::-1]

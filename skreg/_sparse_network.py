@@ -24,6 +24,7 @@ class SparseNetwork:
     ----------
     coefs : list of CSC, each (n_in, n_out)
         By output, as the kernels read them.
+    skip_coef : CSC of shape (n_features, n_outputs) or None
     intercepts, scales, shifts : lists of ndarray
     statistics : Statistics or None
     """
@@ -35,6 +36,7 @@ class SparseNetwork:
             if field.init
         }
         self.coefs = [sparse.csc_array(W) for W in network.coefs]
+        self.skip_coef = sparse.csc_array(network.skip_coef) if network.skip else None
         self.intercepts = [b.copy() for b in network.intercepts]
         self.scales = [a.copy() for a in network.scales]
         self.shifts = [c.copy() for c in network.shifts]
@@ -54,11 +56,15 @@ class SparseNetwork:
         except KeyError:
             raise AttributeError(name) from None
 
+    def matrices(self):
+        """All weight matrices, theta last."""
+        return [*self.coefs, self.skip_coef] if self.skip else self.coefs
+
     def dense(self):
         """The `Network` again."""
         network = Network(**self._shape)
         pairs = [
-            (network.coefs, [W.toarray() for W in self.coefs]),
+            (network.matrices(), [W.toarray() for W in self.matrices()]),
             (network.intercepts, self.intercepts),
             (network.scales, self.scales),
             (network.shifts, self.shifts),
@@ -70,7 +76,10 @@ class SparseNetwork:
         return network
 
     def folded(self):
-        """Weights and biases of a network without norms that predicts the same."""
+        """Weights and biases of a network without norms that predicts the same.
+
+        Theta stays as it is.
+        """
         if self.batch_norm is None:
             return self.coefs, self.intercepts
         if self._folded is None:
@@ -98,6 +107,7 @@ class SparseNetwork:
             [ACTIVATIONS[name].kernel for name in self.activations],
             self.loss.kernel,
             residual=residual_layers(self.residual, self.layer_sizes),
+            skip=self.skip_coef,
             threads=threads,
         )
 
@@ -108,7 +118,7 @@ class SparseNetwork:
         """
         if out is None:
             out = self.empty_outputs(X.shape[0])
-        products = sum(W.nnz for W in self.coefs) * X.shape[0]
+        products = sum(W.nnz for W in self.matrices()) * X.shape[0]
         threads = _threads.wanted(2 * products)
         # popping and assigning are atomic, asking for the length first would not be
         try:

@@ -21,21 +21,38 @@ def lasso(l1=0.1, **given):
 
 
 @both_estimators
-def test_attributes_agree_with_the_weights(Estimator):
-    model = Estimator((12,), l1=0.02, max_iter=30, learning_rate_init=0.01)
+@pytest.mark.parametrize("skip", [False, True])
+def test_attributes_agree_with_the_weights(Estimator, skip):
+    model = Estimator((12,), skip=skip, l1=0.02, max_iter=30, learning_rate_init=0.01)
     X, y = data_for(model)
     model.set_params(random_state=0).fit(X, y)
     model.coefs_[0][1] = 0
     model.coefs_[0][2] = 1e-30  # whose square is 0 in float32
-    zeros = [int((W == 0).sum()) for W in model.coefs_]
-    sizes = [W.size for W in model.coefs_]
+    matrices = list(model.coefs_)
+    if skip:
+        model.skip_coef_[:3] = 0
+        model.skip_coef_[3] = 1e-30
+        model.coefs_[0][3] = 0
+        matrices.append(model.skip_coef_)
+    zeros = [int((W == 0).sum()) for W in matrices]
+    sizes = [W.size for W in matrices]
     assert 0 < sum(zeros) < sum(sizes)
     assert model.sparsity_ == pytest.approx(np.divide(zeros, sizes))
     assert all(isinstance(share, float) for share in model.sparsity_)
     assert model.zero_share_ == pytest.approx(sum(zeros) / sum(sizes))
     assert model.selected_features_.dtype == bool
-    assert_array_equal(model.selected_features_, (model.coefs_[0] != 0).any(axis=1))
+    outgoing = np.hstack([model.coefs_[0], *matrices[2:]])
+    assert_array_equal(model.selected_features_, (outgoing != 0).any(axis=1))
     assert_array_equal(model.selected_features_[[1, 2]], [False, True])
+    importances = model.feature_importances_
+    assert_allclose(importances, np.linalg.norm(outgoing.astype(float), axis=1))
+    assert_array_equal(importances > 0, model.selected_features_)
+    # sparse weights tell the same
+    figures = [importances, model.sparsity_, model.zero_share_]
+    model.sparsify()
+    sparse_figures = [model.feature_importances_, model.sparsity_, model.zero_share_]
+    for actual, expected in zip(sparse_figures, figures, strict=True):
+        assert_allclose(actual, expected, rtol=1e-14)
 
 
 def test_names_where_X_has_them():
@@ -83,6 +100,9 @@ def test_select_from_model_keeps_the_features_of_the_lasso():
         ({"l1": "auto"}, "l1"),
         ({"l1": [0.1, 0.0]}, "l1"),
         ({"l1": [0.0, 0.1]}, "l2"),
+        ({"l1": 0.1, "skip": True}, "l1"),
+        ({"l1": [0.1, 0.0, 0.1], "skip": True}, "l1"),
+        ({"l1": [0.1, 0.1, 0.0], "skip": True}, "l2"),
     ],
 )
 def test_the_default_threshold_follows_the_penalty(given, penalty):

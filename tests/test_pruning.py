@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import reduce
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from thinned import KINDS, raw_predictions, remove, thinned
 
 from skreg import RegularizedMLPRegressor, _validation
 from skreg._losses import REGRESSION_LOSSES
-from skreg._network import Network
+from skreg._network import Network, residual_layers
 from skreg._pruning import pruned
 
 pytestmark = few_epochs
@@ -51,7 +52,7 @@ def test_dtype_stays(dtype):
     assert_allclose(smaller.predict(X), model.predict(X), rtol=1e-4, atol=1e-4)
 
 
-def random_network(rng, sizes, residual, share):
+def random_network(rng, sizes, residual, skip, share):
     network = Network(
         sizes,
         [["tanh", "relu", "logistic"][rng.integers(3)] for _ in sizes[1:-1]],
@@ -59,28 +60,30 @@ def random_network(rng, sizes, residual, share):
         0.0,
         np.dtype(np.float64),
         residual=residual,
+        skip=skip and len(sizes) > 2,
     )
     network.params[:] = rng.normal(size=network.params.size)
-    for W in network.coefs:
+    for W in network.matrices():
         W[rng.random(W.shape) < share] = 0
     return network
 
 
 networks = st.builds(
-    lambda seed, widths, residual, share: random_network(
-        np.random.default_rng(seed), [6, *widths, 2], residual, share
+    lambda seed, widths, residual, skip, share: random_network(
+        np.random.default_rng(seed), [6, *widths, 2], residual, skip, share
     ),
     st.integers(0, 2**32 - 1),
     st.lists(st.sampled_from([1, 3, 5]), max_size=4),
+    st.booleans(),
     st.booleans(),
     st.sampled_from([0.3, 0.6, 0.8, 0.95]),
 )
 
 
 @given(networks)
-@settings(max_examples=150)
+@settings(max_examples=200)
 def test_nothing_could_still_go(network):
-    """What stays is what has a way to an output and, if it is a unit, from an input."""
+    """What stays lies on a way from an input to an output."""
     smaller = pruned(network)
     again = pruned(smaller)
     assert again.layer_sizes == smaller.layer_sizes
@@ -88,33 +91,131 @@ def test_nothing_could_still_go(network):
     assert_array_equal(again.inputs, smaller.inputs)
 
     X = np.random.default_rng(0).normal(size=(20, 6))
+    assert_same_predictions(smaller, network, X)
+    inputs, *hidden = used(network)
+    # one input stays where none has a say
+    assert_array_equal(smaller.inputs, np.flatnonzero(inputs) if inputs.any() else [0])
+    if all(units.any() for units in hidden):
+        assert smaller.layer_sizes[1:-1] == [int(units.sum()) for units in hidden]
+        assert smaller.skip == (network.skip and network.skip_coef.any())
+    else:
+        assert smaller.layer_sizes[1:] == [2]
+        assert not smaller.skip
+
+
+def assert_same_predictions(smaller, network, X):
     assert_allclose(
         smaller.predict(np.ascontiguousarray(X[:, smaller.inputs])),
         network.predict(X),
         rtol=1e-9,
         atol=1e-9,
     )
-    if smaller.residual and any(smaller.residual):
-        return
-    inputs, *hidden = reachable(network)
-    # one input stays where none has a say
-    assert_array_equal(smaller.inputs, np.flatnonzero(inputs) if inputs.any() else [0])
-    if all(units.any() for units in hidden):
-        assert smaller.layer_sizes[1:-1] == [int(units.sum()) for units in hidden]
-    else:
-        assert smaller.layer_sizes == [1, 2]
 
 
-def reachable(network):
-    """Masks, by brute force: inputs with a way out, units with a way in and out."""
-    edges = [W != 0 for W in network.coefs]
-    ways_out = [np.ones(network.layer_sizes[-1], bool)]
-    for edge in edges[::-1]:
-        ways_out.insert(0, (edge & ways_out[0]).any(axis=1))
-    ways_in = [np.ones(network.layer_sizes[0], bool)]
-    for edge in edges[:-1]:
-        ways_in.append((edge & ways_in[-1][:, None]).any(axis=0))
-    return [a & b for a, b in zip(ways_in, ways_out[:-1], strict=True)]
+def used(network):
+    """Masks, by brute force: inputs with a way to an output; units on such a way.
+
+    With residual connections, all units of a stream that has one.
+    """
+    residual = residual_layers(network.residual, network.layer_sizes)
+    edges = [(W != 0).astype(int) for W in network.coefs]
+    for l, joined in enumerate(residual):
+        if joined:
+            np.fill_diagonal(edges[l], 1)
+
+    def ways(first, last):
+        """Number of ways from each unit of a layer to each of a later one."""
+        return reduce(np.matmul, edges[first:last])
+
+    end = len(edges)
+    on_way = [ways(0, l).any(axis=0) & ways(l, end).any(axis=1) for l in range(1, end)]
+    for l in range(1, len(on_way)):
+        if residual[l]:
+            on_way[l] |= on_way[l - 1]
+    for l in range(len(on_way) - 1, 0, -1):
+        if residual[l]:
+            on_way[l - 1] = on_way[l]
+    inputs = ways(0, end).any(axis=1)
+    if network.skip:
+        inputs |= network.skip_coef.any(axis=1)
+    return [inputs, *on_way]
+
+
+def test_units_of_a_stream_that_only_keep_each_other_go():
+    """Each reads the other, in turn, but neither an input."""
+    network = random_network(np.random.default_rng(0), [2, 3, 2, 2, 2], True, False, 0)
+    network.coefs[0][:] = 0
+    network.coefs[2][:] = [[0, 1], [1, 0]]
+    smaller = pruned(network)
+    assert smaller.layer_sizes == [1, 2]
+    assert_same_predictions(smaller, network, np.ones((1, 2)))
+
+    # or neither has a way to an output
+    network.coefs[0][:] = 1
+    network.coefs[3][:] = 0
+    assert pruned(network).layer_sizes == [1, 2]
+
+
+def test_a_unit_that_varies_where_it_is_not_needed_goes():
+    network = random_network(np.random.default_rng(0), [2, 2, 2, 1], True, False, 0)
+    first, second, last = network.coefs
+    # unit 1 is constant in the first layer, which unit 0 of the second reads
+    first[:, 1] = 0
+    second[:] = [[1, 1], [1, 0]]
+    # and varies in the second, which no output does
+    last[1] = 0
+    smaller = pruned(network)
+    assert smaller.layer_sizes == [2, 1, 1, 1]
+    X = np.random.default_rng(1).normal(size=(9, 2))
+    assert_same_predictions(smaller, network, X)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_feature_lives_by_its_connection_to_the_outputs(dtype):
+    model, X = thinned("skip", share=0.0, dtype=dtype)
+    model.coefs_[0][[1, 2, 3]] = 0
+    model.skip_coef_[[2, 3, 4]] = 0
+    model._network.changed()
+    smaller = model.prune()
+    assert_array_equal(np.flatnonzero(~smaller.selected_features_), [2, 3])
+    assert len(smaller.coefs_[0]) == len(smaller.skip_coef_) == X.shape[1] - 2
+    assert_array_equal(smaller.skip_coef_, model.skip_coef_[model.selected_features_])
+    tolerance = 1e-5 if dtype == "float32" else 1e-12
+    for either in [smaller, copy.deepcopy(smaller).sparsify()]:
+        assert_allclose(
+            either.predict(X), model.predict(X), rtol=tolerance, atol=tolerance
+        )
+
+
+@pytest.mark.parametrize("kind", ["skip", "skip norm"])
+def test_the_line_is_all_that_stays_where_no_unit_does(kind):
+    model, X = thinned(kind, share=0.0)
+    model.coefs_[1][:] = 0
+    model.skip_coef_[2] = 0
+    model._network.changed()
+    smaller = model.prune()
+    used = np.arange(X.shape[1]) != 2
+    assert len(smaller.coefs_) == 1
+    assert smaller.n_layers_ == 2
+    assert_array_equal(smaller.coefs_[0], model.skip_coef_[used])
+    assert smaller.skip_coef_ is None
+    assert_array_equal(smaller.selected_features_, used)
+    assert_allclose(raw_predictions(smaller, X), raw_predictions(model, X), rtol=1e-9)
+    # and stays so
+    again = smaller.prune()
+    assert_array_equal(again.coefs_[0], smaller.coefs_[0])
+    assert_allclose(
+        raw_predictions(smaller.sparsify(), X), raw_predictions(model, X), rtol=1e-9
+    )
+
+
+def test_a_connection_without_weights_goes():
+    model, X = thinned("skip", share=0.0)
+    model.skip_coef_[:] = 0
+    smaller = model.prune()
+    assert smaller.skip_coef_ is None
+    assert len(smaller.sparsity_) == len(smaller.coefs_) == 3
+    assert_allclose(smaller.predict(X), model.predict(X), rtol=1e-9)
 
 
 def test_a_chain_of_dead_units_goes_as_a_whole():

@@ -110,7 +110,7 @@ def test_kernel_against_plain_numpy(data):
         assert_allclose(out, expected, rtol=tolerance, atol=tolerance * scale)
 
 
-@pytest.mark.parametrize("kind", ["multiclass", "residual"])
+@pytest.mark.parametrize("kind", ["multiclass", "residual", "skip norm"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
 def test_a_row_has_the_same_bits_in_any_batch(kind, dtype, as_X):
@@ -144,9 +144,10 @@ def test_a_wide_layer_takes_fewer_rows_at_a_time_with_the_same_bits():
     assert_array_equal(outputs[0], outputs[2])
 
 
+@pytest.mark.parametrize("kind", ["multiclass", "skip norm"])
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
-def test_threads_give_the_same_bits(monkeypatch, as_X):
-    model, X = thinned("multiclass")
+def test_threads_give_the_same_bits(monkeypatch, as_X, kind):
+    model, X = thinned(kind)
     model.sparsify()
     X = as_X(np.tile(X, (20, 1)))
     alone = model.predict_proba(X)
@@ -172,7 +173,10 @@ def test_densify_brings_the_same_bits_back(kind):
     figures = [model.sparsity_, model.zero_share_, model.feature_importances_.tolist()]
     selected = model.selected_features_
     assert model.sparsify() is model
-    assert all(sparse.issparse(W) and W.format == "csc" for W in model.coefs_)
+    matrices = model._network.matrices()
+    assert len(matrices) == len(model.coefs_) + bool(model.skip)
+    assert all(sparse.issparse(W) and W.format == "csc" for W in matrices)
+    assert (model.skip_coef_ is None) == (not model.skip)
     assert [model.sparsity_, model.zero_share_] == figures[:2]
     assert_allclose(model.feature_importances_, figures[2], rtol=1e-12)
     assert_array_equal(model.selected_features_, selected)
@@ -221,8 +225,11 @@ def test_memory_and_pickles_are_small():
 
 
 @both_estimators
-def test_training_goes_on_after_densify_only(Estimator):
-    model = Estimator((8,), max_iter=2, warm_start=True, random_state=0, l1=1e-3)
+@pytest.mark.parametrize("skip", [False, True])
+def test_training_goes_on_after_densify_only(Estimator, skip):
+    model = Estimator(
+        (8,), skip=skip, max_iter=2, warm_start=True, random_state=0, l1=1e-3
+    )
     X, y = data_for(model)
     model.fit(X, y).sparsify()
     before = raw_predictions(model, X)
@@ -247,8 +254,9 @@ def test_a_new_fit_after_sparsify_is_as_any(Estimator):
     assert_same_fit(model.fit(X, y), expected)
 
 
-def test_input_gradients_as_of_dense_weights():
-    model, X = thinned("multiclass")
+@pytest.mark.parametrize("kind", ["multiclass", "skip norm"])
+def test_input_gradients_as_of_dense_weights(kind):
+    model, X = thinned(kind)
     y = np.zeros(len(X), int)
     expected = model.input_gradient(X, y)
     assert_array_equal(model.sparsify().input_gradient(X, y), expected)

@@ -27,6 +27,12 @@ KINDS = {
         "two",
         {"hidden_layer_sizes": (9, 9), "residual": True, "batch_norm": "before"},
     ),
+    "skip": (RegularizedMLPRegressor, "two", {"skip": True}),
+    "skip norm": (
+        RegularizedMLPClassifier,
+        "as it is",
+        {"skip": True, "batch_norm": "after", "activation": "tanh"},
+    ),
 }
 
 
@@ -53,7 +59,7 @@ def thinned(kind, *, share=0.8, seed=0, dtype="float64", **given):
 
 def remove(model, share, rng):
     """Set a share of a fitted estimator's weights to zero, and its biases at random."""
-    for W in model.coefs_:
+    for W in model._network.matrices():
         W[rng.random(W.shape) < share] = 0
     for b in model.intercepts_:
         b[:] = rng.normal(size=b.shape)
