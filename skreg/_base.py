@@ -213,7 +213,22 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
     ):
         """Run the solver on a problem and set the fitted attributes."""
-        state = self._state
+        callbacks = FitCallbacks(
+            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
+        )
+        with callbacks.fit():
+            self._solve(problem, callbacks, incremental=incremental)
+            self._publish(settings)
+
+    def _solve(self, problem, callbacks, *, incremental=False, loops=None):
+        """Run the solver, with the engine `loops` if there is one.
+
+        Returns
+        -------
+        training : StochasticTraining or LBFGSTraining
+            With its engine, which another strength of the same problem can use.
+        """
+        settings, state = problem.settings, self._state
         network = problem.network
         network.params = writeable(network.params)
         if network.statistics is not None:
@@ -233,38 +248,39 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         history.validation_scores = None
         if problem.validation_score is not None:
             history.validation_scores = []
-        callbacks = FitCallbacks(
-            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
-        )
-        with callbacks.fit():
-            if self.solver == "lbfgs":
-                training = LBFGSTraining(
-                    problem, tol=self.tol, max_fun=self.max_fun, verbose=self.verbose
-                )
-                training.run(history, callbacks, max_iter=self.max_iter)
-            else:
-                batch_size = 200 if self.batch_size == "auto" else self.batch_size
-                training = StochasticTraining(
-                    problem,
-                    state.optimizer,
-                    state.schedule,
-                    state.loss_progress,
-                    state.key,
-                    batch_size=min(batch_size, len(problem.data)),
-                    shuffle=self.shuffle,
-                    verbose=self.verbose,
-                    max_iter=self.max_iter,
-                )
-                state.iterate = training.run(
-                    history, callbacks, max_iter=self.max_iter, incremental=incremental
-                )
-            self._publish(problem)
+        if self.solver == "lbfgs":
+            training = LBFGSTraining(
+                problem,
+                tol=self.tol,
+                max_fun=self.max_fun,
+                verbose=self.verbose,
+                loops=loops,
+            )
+            training.run(history, callbacks, max_iter=self.max_iter)
+        else:
+            batch_size = 200 if self.batch_size == "auto" else self.batch_size
+            training = StochasticTraining(
+                problem,
+                state.optimizer,
+                state.schedule,
+                state.loss_progress,
+                state.key,
+                batch_size=min(batch_size, len(problem.data)),
+                shuffle=self.shuffle,
+                verbose=self.verbose,
+                max_iter=self.max_iter,
+                loops=loops,
+            )
+            state.iterate = training.run(
+                history, callbacks, max_iter=self.max_iter, incremental=incremental
+            )
+        return training
 
-    def _publish(self, problem):
+    def _publish(self, settings):
         """Set the fitted attributes that are not properties."""
         history = self._state.history
-        self.l1_ = list(map(float, problem.settings.l1))
-        self.l2_ = list(map(float, problem.settings.l2))
+        self.l1_ = list(map(float, settings.l1))
+        self.l2_ = list(map(float, settings.l2))
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
         self.learning_rates_ = (
@@ -276,7 +292,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         self.n_outputs_ = self._network.layer_sizes[-1]
         self.out_activation_ = self._network.loss.out_activation
         self.validation_scores_ = history.validation_scores
-        if problem.validation_score is None:
+        if history.validation_scores is None:
             self.best_loss_ = min(history.loss_curve, default=history.loss)
             self.best_validation_score_ = None
         else:
@@ -600,13 +616,21 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     ):
         """Read the data; make the network and the state, or check those that go on."""
         X, y = self._read(X, y, reset=not goes_on)
+        weights = check_weights(sample_weight, X)
+        return self._build(
+            X, y, weights, settings, goes_on, incremental=incremental, classes=classes
+        )
+
+    def _build(
+        self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
+    ):
+        """The same for data that `_read` gave, and checked weights."""
         if settings.attack is not None and sparse.issparse(X):
             raise ValueError(
                 f"adversarial={self.adversarial!r} does not support sparse X: a "
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
         check_augmentable(settings.row_functions, settings.augmentation, X)
-        weights = check_weights(sample_weight, X)
         targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
         weights = self._reweight(y, weights, incremental)
         kernel_targets = self._kernel_targets(targets)

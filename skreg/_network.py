@@ -286,15 +286,17 @@ class Network:
         """Room for the outputs of n rows, (n, n_outputs)."""
         return np.empty((n, self.layer_sizes[-1]), self.dtype)
 
-    def predict(self, X, *, raw=False, out=None):
+    def predict(self, X, *, raw=False, out=None, subset=None):
         """Predictions, or raw outputs before the inverse link: (n, n_outputs).
 
-        May run in several threads at once.
+        Of all rows, or of those in `subset`, an array of intp. May run in several
+        threads at once.
         """
+        data = self.data(X, subset=subset)
         if out is None:
-            out = self.empty_outputs(X.shape[0])
+            out = self.empty_outputs(len(data))
         # popping and assigning are atomic, asking for the length first would not be
-        threads = _threads.wanted(self.operations(X.shape[0], training=False))
+        threads = _threads.wanted(self.operations(len(data), training=False))
         try:
             loops = self._idle.pop()
         except IndexError:
@@ -302,9 +304,7 @@ class Network:
         if loops is None or loops.threads < threads:
             loops = self.engine(training=False, threads=threads)
         with _threads.borrowed(threads) as granted:
-            loops.predict(
-                self.prediction_params, self.data(X), out, raw=raw, threads=granted
-            )
+            loops.predict(self.prediction_params, data, out, raw=raw, threads=granted)
         self._idle[:] = [loops]
         return out
 

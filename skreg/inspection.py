@@ -6,10 +6,12 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
+from skreg._path_display import RegularizationPathDisplay
 from skreg._stability import StabilitySelection, stability_selection
 from skreg.adversarial import adversarial_examples, without_names
 
 __all__ = [
+    "RegularizationPathDisplay",
     "RobustnessCurve",
     "RobustnessCurveDisplay",
     "StabilitySelection",

@@ -11,7 +11,11 @@ from sklearn.linear_model import Lasso
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 
 pytestmark = few_epochs
 
@@ -116,6 +120,36 @@ def test_the_default_threshold_follows_the_penalty(given, penalty):
     selector = SelectFromModel(model.set_params(max_iter=1)).fit(X, y)
     mean = selector.estimator_.feature_importances_.mean()
     assert selector.threshold_ == pytest.approx(1e-5 if penalty == "l1" else mean)
+
+
+@pytest.mark.parametrize(
+    ("given", "penalty"),
+    [
+        ({}, "l1"),
+        ({"param": "l2"}, "l2"),
+        ({"param": "l2", "l1": 0.1}, "l1"),
+        ({"param": "l1", "skip": True}, "l1"),
+    ],
+)
+def test_a_chosen_strength_is_a_penalty_too(given, penalty):
+    assert RegularizedMLPRegressorCV(**given).penalty == penalty
+
+
+def test_estimators_that_choose_their_strength_become_sparse_and_smaller():
+    X, y = diabetes()
+    model = RegularizedMLPRegressorCV((), solver="lbfgs", alphas=[1.0, 0.2], cv=3)
+    expected = model.fit(X, y).predict(X)
+    selected = model.selected_features_
+    assert 0 < selected.sum() < X.shape[1]
+    selector = SelectFromModel(model, prefit=True).fit(X, y)
+    assert_array_equal(selector.get_support(), selected)
+    smaller = model.prune()
+    assert smaller.coefs_[0].shape == (selected.sum(), 1)
+    assert smaller.alpha_ == model.alpha_
+    for either in [smaller, model.sparsify(), smaller.sparsify()]:
+        assert_allclose(either.predict(X), expected, rtol=1e-4)
+    # a new fit is as any
+    assert_allclose(smaller.fit(X, y).predict(X), expected)
 
 
 def test_threshold_and_max_features():
