@@ -91,7 +91,8 @@ cdef class SparsePredictor:
             if skip.shape != (self.n_features, self.n_outputs):
                 raise ValueError(f"skip has the shape {skip.shape}")
             self.loop.skip = self.kept_non_zeros(skip, "csc")
-        self.loop.products = sum(W.nnz for W in coefs) + self.n_features
+        matrices = coefs if skip is None else [*coefs, skip]
+        self.loop.products = sum(W.nnz for W in matrices) + self.n_features
         widest = max(max(W.shape) for W in coefs)
         self.loop.vectors = SKREG_ROW_VECTORS
         while (self.loop.vectors > 1

@@ -14,8 +14,9 @@ cdef inline const void* typed_address(array, dtype, shape) except? NULL:
     if array is None:
         return NULL
     if array.dtype != dtype or array.shape != shape:
+        name = getattr(dtype, "__name__", dtype)
         raise ValueError(
-            f"expected {dtype} of shape {shape}, "
+            f"expected {name} of shape {shape}, "
             f"got {array.dtype} of shape {array.shape}")
     return address(array)
 
