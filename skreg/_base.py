@@ -22,6 +22,8 @@ from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._documentation import DocumentationLinkMixin
+from skreg._feature_groups import FeatureGroups
 from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
@@ -79,7 +81,9 @@ class TrainingData:
     weights: np.ndarray | None
 
 
-class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseRegularizedMLP(
+    DocumentationLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Parameters, fit and partial_fit of the two estimators."""
 
     _parameter_constraints: dict = CONSTRAINTS
@@ -631,6 +635,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
         check_augmentable(settings.row_functions, settings.augmentation, X)
+        settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
         targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
         weights = self._reweight(y, weights, incremental)
         kernel_targets = self._kernel_targets(targets)

@@ -30,6 +30,8 @@ CONSTRAINTS = {
     "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
     "l1": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
     "l2": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
+    "group_l1": [NON_NEGATIVE],
+    "feature_groups": ["array-like", None],
     "weight_decay": [NON_NEGATIVE],
     "weight_decay_schedule": [Schedule, None],
     "dropout": [RATE, "array-like"],
@@ -82,7 +84,9 @@ class Settings:
     l1, l2 : list of float
         One per weight matrix, that of `skip` last. Those that are tuned change with
         the epochs.
-    input_dropout, weight_decay, label_smoothing : float
+    input_dropout, weight_decay, label_smoothing, group_l1 : float
+    feature_groups : FeatureGroups or None
+        None until the number of features is known.
     batch_norm : {"before", "after"} or None
     residual, skip : bool
     max_norm : list of float
@@ -116,6 +120,8 @@ class Settings:
     label_smoothing: float = 0.0
     max_norm: list | None = None
     max_grad_norm: float = np.inf
+    group_l1: float = 0.0
+    feature_groups: object = None
     averaging: object = None
     attack: object = None
     tuned: tuple = ()
@@ -214,6 +220,7 @@ def read_settings(estimator):
         max_grad_norm=float(
             np.inf if estimator.max_grad_norm is None else estimator.max_grad_norm
         ),
+        group_l1=float(estimator.group_l1),
         averaging=averaging.checked(estimator.weight_averaging),
         attack=adversarial.checked(estimator.adversarial),
         tuned=tuned,
@@ -381,6 +388,12 @@ def check_lbfgs(estimator, settings):
                 f"{getattr(estimator, name)!r}, which belongs to the steps of a "
                 f"stochastic solver. {stochastic}, or set {name}=None."
             )
+    if settings.group_l1:
+        raise ValueError(
+            f"solver='lbfgs' does not support group_l1={estimator.group_l1!r}: the "
+            "norm of a group has no derivative at zero, and unlike that of l1 it does "
+            f"not split into two smooth parts. {stochastic}, or set group_l1=0."
+        )
     if settings.row_functions or settings.augmentation:
         raise ValueError(
             f"solver='lbfgs' does not support augmentation={estimator.augmentation!r}: "

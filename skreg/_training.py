@@ -67,7 +67,10 @@ class Problem:
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
-        return self.network.penalty(self.settings.l1, self.settings.l2)
+        settings = self.settings
+        return self.network.penalty(
+            settings.l1, settings.l2, settings.group_l1, settings.feature_groups
+        )
 
 
 class ValidationLoss:
@@ -374,6 +377,7 @@ class StochasticTraining:
             settings.l2,
             settings.weight_decay_at(epoch),
             settings.max_norm,
+            settings.group_l1,
         )
 
     @property

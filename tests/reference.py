@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logsumexp, ndtr, softmax
 
 # ------------------------------------------------------------------- random numbers
@@ -291,6 +292,19 @@ class Network:
             W[:] = strength
         return spread
 
+    def group_strengths(self, group_l1, groups):
+        """(Numbers of W_0's parameters, group_l1 times the root of their count).
+
+        groups: the features of each.
+        """
+        width = self.layer_sizes[1]
+        rows = np.arange(self.layer_sizes[0] * width).reshape(-1, width)
+        return [
+            (rows[group].ravel(), group_l1 * np.sqrt(rows[group].size))
+            for group in groups
+            if group_l1
+        ]
+
     def masks(self, rows, key, step):
         """Of the input and of every hidden layer; key None: all ones."""
         widths = self.layer_sizes[:-1]
@@ -423,12 +437,34 @@ def soft_threshold(w, threshold):
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
 
 
-def penalty(weights, l1, l2):
-    """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2."""
+def penalty(weights, l1, l2, group_l1=0.0, groups=()):
+    """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2, and the group lasso on W_0.
+
+    groups: the features of each group.
+    """
     return sum(
         a * np.abs(W).sum() + b / 2 * (W**2).sum()
         for W, a, b in zip(weights, l1, l2, strict=True)
+    ) + group_l1 * sum(
+        np.sqrt(weights[0][group].size) * np.linalg.norm(weights[0][group])
+        for group in groups
     )
+
+
+def group_prox(w, metric, strength):
+    """argmin_u sum (u - w)^2 / (2 metric) + strength ||u||; see group_lasso.pxd."""
+    a = strength * metric
+
+    def excess(r):
+        return np.sum((w / (r + a)) ** 2) - 1
+
+    # training has diverged
+    if not np.linalg.norm(w) < 1e100:
+        return np.full_like(w, np.nan)
+    if excess(0.0) <= 0:
+        return np.zeros_like(w)
+    r = brentq(excess, 0.0, np.linalg.norm(w) * (1 + 1e-12), xtol=1e-300, rtol=1e-15)
+    return w * r / (r + a)
 
 
 @dataclass
@@ -438,6 +474,8 @@ class Strengths:
     l1: np.ndarray | float = 0.0
     l2: np.ndarray | float = 0.0
     weight_decay: np.ndarray | float = 0.0
+    # [(numbers of the parameters, strength), ...] of the group lasso
+    groups: list = field(default_factory=list)
 
 
 def adam_step(optimizer, w, g, rate, strengths):
@@ -454,7 +492,10 @@ def adam_step(optimizer, w, g, rate, strengths):
     steepness = np.sqrt(optimizer.second) + optimizer.epsilon
     metric = rate * np.sqrt(1 - beta_2**t) / steepness
     w = w - rate * strengths.weight_decay * w - metric * mean
-    return soft_threshold(w, metric * strengths.l1)
+    w = soft_threshold(w, metric * strengths.l1)
+    for group, strength in strengths.groups:
+        w[group] = group_prox(w[group], metric[group], strength)
+    return w
 
 
 def sgd_step(optimizer, w, g, rate, strengths):
@@ -462,7 +503,8 @@ def sgd_step(optimizer, w, g, rate, strengths):
 
     The velocity is the way from one iterate x to the next. In Nesterov's form w is
     the point x + momentum * velocity, at which the gradient was taken. Decay shifts
-    iterate and point alike; an iterate that stays at zero has no velocity.
+    iterate and point alike; an iterate that stays at zero has no velocity, and one that
+    is zero under the group lasso has none either.
     """
     shift = rate * strengths.weight_decay * w
     ahead = optimizer.momentum * optimizer.first
@@ -471,11 +513,15 @@ def sgd_step(optimizer, w, g, rate, strengths):
         x = w - ahead
         new = soft_threshold(downhill, rate * strengths.l1)
         stays = (x == 0) & (new == 0)
-        optimizer.first = np.where(stays, 0.0, new - (x - shift))
-        return new + optimizer.momentum * optimizer.first
-    new = soft_threshold(downhill + ahead, rate * strengths.l1)
-    optimizer.first = new - (w - shift)
-    return new
+    else:
+        x = w
+        new = soft_threshold(downhill + ahead, rate * strengths.l1)
+        stays = np.zeros(w.shape, dtype=bool)
+    for group, strength in strengths.groups:
+        new[group] = group_prox(new[group], np.full(len(group), rate), strength)
+        stays[group] |= new[group] == 0
+    optimizer.first = np.where(stays, 0.0, new - (x - shift))
+    return new + optimizer.momentum * optimizer.first if optimizer.nesterov else new
 
 
 def optimizer_step(optimizer, w, g, rate, strengths):

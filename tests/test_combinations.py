@@ -26,6 +26,7 @@ pytestmark = few_epochs
 CHOICES = {
     "l1": ([0.0], [1e-3]),
     "l2": ([0.0], [1e-2]),
+    "group_l1": ([0.0], [1e-3]),
     "weight_decay": ([0.0], [0.1]),
     "dropout": ([0.0], [0.3]),
     "input_dropout": ([0.0], [0.2]),

@@ -23,6 +23,7 @@ from reference_augmentation import augment
 from skreg._activations import ACTIVATIONS
 from skreg._augmentation import kernel_table
 from skreg._batch_norm import Statistics
+from skreg._feature_groups import FeatureGroups
 from skreg._optimizers import Optimizer
 from skreg.augmentation import (
     CutMix,
@@ -56,6 +57,8 @@ class Training:
     max_norm: list
     max_grad_norm: float
     average_decay: float
+    group_l1: float
+    labels: list
     seed: int
 
     def __post_init__(self):
@@ -88,6 +91,11 @@ class Training:
         return optimizer
 
     @property
+    def groups(self):
+        """Masks of the features in each group."""
+        return np.unique(self.labels)[:, None] == self.labels
+
+    @property
     def widths(self):
         """Of the layers that batch normalization has statistics of."""
         return self.network.layer_sizes[1:-1]
@@ -100,6 +108,9 @@ class Training:
             l1=spread(self.l1),
             l2=spread(self.l2),
             weight_decay=spread([self.weight_decay] * len(self.l1)),
+            groups=self.network.group_strengths(
+                self.group_l1, [np.flatnonzero(row) for row in self.groups]
+            ),
         )
         params = self.params
         statistics = None
@@ -139,6 +150,7 @@ class Training:
             capacity=self.batch_size,
             max_grad_norm=self.max_grad_norm,
             augmentation=kernel_table(self.augmentation),
+            groups=FeatureGroups.of(self.labels, len(self.labels)),
         )
         statistics = None
         if self.network.batch_norm:
@@ -159,7 +171,11 @@ class Training:
                 data,
                 optimizer=optimizer,
                 segments=loops.segments(
-                    self.l1, self.l2, self.weight_decay, self.max_norm
+                    self.l1,
+                    self.l2,
+                    self.weight_decay,
+                    self.max_norm,
+                    self.group_l1,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -267,6 +283,8 @@ def trainings(draw):
         max_norm=draw(per_layer(st.sampled_from([np.inf, 0.7]), n_matrices)),
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
+        group_l1=draw(st.sampled_from([0.0, 0.01, 0.3])),
+        labels=draw(per_layer(st.integers(0, 3), network.layer_sizes[0])),
         seed=draw(st.integers(0, 2**16)),
     )
 

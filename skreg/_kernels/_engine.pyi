@@ -30,6 +30,10 @@ class _Attack(Protocol):
     lower: float
     upper: float
 
+class _Groups(Protocol):
+    starts: NDArray[np.intp]
+    features: NDArray[np.intp]
+
 class _Optimizer(Protocol):
     adam: bool
     beta_1: float
@@ -81,6 +85,7 @@ class Engine:
         max_grad_norm: float = ...,
         attack: _Attack | None = None,
         augmentation: NDArray[np.void] | None = None,
+        groups: _Groups | None = None,
         capacity: int = 256,
         training: bool = True,
         threads: int = 1,
@@ -91,6 +96,7 @@ class Engine:
         l2: Sequence[float],
         weight_decay: float = 0.0,
         max_norm: Sequence[float] | None = None,
+        group_l1: float = 0.0,
     ) -> NDArray[np.void]: ...
     def set_dropout(self, dropout: Sequence[float], input_dropout: float) -> None: ...
     def run_epoch(

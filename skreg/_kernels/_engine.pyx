@@ -15,6 +15,7 @@ from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
 from skreg._kernels.backward cimport SEGMENTS_PER_LAYER
 from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm
 from skreg._kernels.dropout cimport mask_size
+from skreg._kernels.feature_groups cimport group_scratch
 from skreg._kernels.loops cimport (
     Pass, full_batch_f32, full_batch_f64, input_gradients_f32, input_gradients_f64,
     output_count, predict_f32, predict_f64, statistics_f32, statistics_f64, train_f32,
@@ -47,7 +48,7 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64)], align=True)
+    ("max_norm", np.float64), ("group_l1", np.float64)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("average_share", np.float64)], align=True)
@@ -175,6 +176,10 @@ cdef class Engine:
         How `run_epoch` makes adversarial examples: with the attributes of `Attack`.
     augmentation : ndarray of AUGMENTATION or None
         What changes the inputs in training, in this order.
+    groups : object or None
+        Of features, under `group_l1`: their numbers one group after the other in
+        `features`, and where each group begins, and the last ends, in `starts`; both
+        intp. None: every feature is one.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -197,6 +202,7 @@ cdef class Engine:
     cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
     cdef object augmentation             # and behind the workspace's augmentations
+    cdef object groups                   # to be read by `make_room_for_groups`
     cdef list buffers                    # arrays behind the pointers
 
     def __init__(
@@ -205,7 +211,8 @@ cdef class Engine:
         double norm_epsilon=1e-5, residual=False, bint skip=False,
         double label_smoothing=0.0,
         double max_grad_norm=INFINITY, attack=None, augmentation=None,
-        Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
+        groups=None, Py_ssize_t capacity=DEFAULT_ROWS, bint training=True,
+        int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
         cdef Py_ssize_t offset = 0
@@ -251,6 +258,7 @@ cdef class Engine:
                 attack.step_size, attack.clean_weight, attack.lower, attack.upper)
 
         self.augmentation = self.checked_augmentation(augmentation)
+        self.groups = groups
         self.capacity = capacity
         self.threads = threads
         workspaces = 1 if training else threads
@@ -359,10 +367,13 @@ cdef class Engine:
             pointers[l] = self.buffer(self.capacity * stride)
         return pointers
 
-    def segments(self, l1, l2, double weight_decay=0.0, max_norm=None):
+    def segments(
+        self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0
+    ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
         l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
+        group_l1 : of the groups of features.
         """
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
         cdef Py_ssize_t m
@@ -374,7 +385,7 @@ cdef class Engine:
             bound = np.inf if max_norm is None else max_norm[m]
             table[m, 0] = (
                 matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound)
+                bound, group_l1 if m == 0 else 0.0)
         for l, layer in enumerate(self.layers):
             norm = layer["bias"] + layer["n_out"]
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
@@ -481,7 +492,9 @@ cdef class Engine:
         loop.training.segments = <Segment*> address(segments)
         loop.training.max_grad_norm = self.max_grad_norm
         loop.attack = self.attack
-        self.make_room_for_steps(&loop, (segments["max_norm"] < np.inf).any())
+        self.make_room_for_steps(
+            &loop, (segments["max_norm"] < np.inf).any(),
+            (segments["group_l1"] > 0).any())
         try:
             with nogil:
                 if order is not None:
@@ -638,7 +651,9 @@ cdef class Engine:
             start += 2 * <Py_ssize_t> width * itemsize
         return 0
 
-    cdef int make_room_for_steps(self, Pass* loop, bint bounded) except -1:
+    cdef int make_room_for_steps(
+        self, Pass* loop, bint bounded, bint grouped
+    ) except -1:
         """Buffers of what only some steps need, once; whether gradients are whole."""
         cdef Workspace* work = self.work
         cdef Py_ssize_t n_features = loop.data.n_features
@@ -647,7 +662,7 @@ cdef class Engine:
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
             self.max_grad_norm < INFINITY or mixed
-            or (bounded and loop.data.dense == NULL))
+            or ((bounded or grouped) and loop.data.dense == NULL))
         if loop.training.whole and work.gradient == NULL:
             work.gradient = self.buffer(self.n_parameters)
             work.gradient_squares = <double*> self.zeros(
@@ -657,12 +672,39 @@ cdef class Engine:
                 matrix = matrix_of(&self.net, m)
                 squares = max(squares, cut_weights(&matrix).down * matrix.n_out)
             work.squares = self.buffer(squares)
+        if grouped and work.groups.starts == NULL:
+            self.make_room_for_groups(work)
         if loop.attack.n_steps > 0 and work.perturbed == NULL:
             if loop.data.dense == NULL:
                 raise ValueError("adversarial examples need dense X")
             work.perturbed = self.buffer(self.capacity * work.input_stride)
             work.shift = self.buffer(self.capacity * n_features)
             work.input_gradient = self.buffer(self.capacity * n_features)
+        return 0
+
+    cdef int make_room_for_groups(self, Workspace* work) except -1:
+        """The table of the groups of features, and scratch for the largest."""
+        cdef Py_ssize_t n_features = self.net.layers[0].n_in
+        cdef int t
+        if self.groups is None:
+            starts, features = np.arange(n_features + 1), np.arange(n_features)
+        else:
+            starts, features = self.groups.starts, self.groups.features
+        if not np.array_equal(np.sort(features), np.arange(n_features)):
+            raise ValueError("every feature must be in one group")
+        sizes = np.diff(starts)
+        if starts[0] != 0 or starts[len(sizes)] != n_features or sizes.min() < 1:
+            raise ValueError("groups of features must follow each other")
+        # copies: what they point to must not change
+        starts, features = np.array(starts, np.intp), np.array(features, np.intp)
+        self.buffers += [starts, features]
+        work.groups.n = len(sizes)
+        work.groups.largest = sizes.max()
+        work.groups.features = <const Py_ssize_t*> address(features)
+        for t in range(self.threads):
+            work.scratch[t].group = <double*> self.zeros(
+                group_scratch(&work.groups, self.net.layers[0].n_out) * sizeof(double))
+        work.groups.starts = <const Py_ssize_t*> address(starts)
         return 0
 
     cdef int make_room_for_mixing(self, Workspace* work) except -1:

@@ -17,6 +17,7 @@ from libc.string cimport memset
 from skreg._kernels.activations cimport Mask
 from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
+from skreg._kernels.feature_groups cimport shrink_group
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
 from skreg._kernels.matmul cimport (
@@ -162,6 +163,7 @@ cdef inline void backward(
         weight_gradient(params, batch, l, x, x_stride, training, gradient)
         bias_gradient(params, batch, l, training, gradient)
         if training.optimizer != NULL:
+            shrink_groups(params, batch, l, training)
             project_weights(params, batch, l, training)
     if net.skip >= 0:
         weight_gradient(
@@ -362,11 +364,49 @@ cdef inline void weight_step(
     optimizer_step(
         training.optimizer, &training.rates[training.step], segment,
         block.row * matrix.n_out, block.rows * matrix.n_out, params, g)
+    if segment.group_l1 == 0:
+        block_squares(params, work, matrix, segment, number, block)
+
+
+cdef inline void block_squares(
+    const real* params, Workspace* work, Matrix* matrix, Segment* segment,
+    Py_ssize_t number, Block block,
+) noexcept nogil:
+    """What max-norm needs of one block of W_m, once nothing else changes it."""
     if segment.max_norm < INFINITY:
         column_squares(
             block.rows, matrix.n_out,
             params + matrix.start + block.row * matrix.n_out,
             <real*> work.squares + number * matrix.n_out)
+
+
+cdef inline void shrink_groups(
+    real* params, Batch* batch, Py_ssize_t m, Training* training
+) noexcept nogil:
+    """The group lasso, after all blocks of W_0 took their step."""
+    cdef Workspace* work = batch.work
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
+    cdef Blocks blocks
+    cdef Share share
+    cdef Py_ssize_t group, number
+    if segment.group_l1 == 0:
+        return
+    wait_for_team(batch.team.size)
+    share = share_of(batch.team, work.groups.n)
+    for group in range(share.first, share.last):
+        shrink_group(
+            training.optimizer, &training.rates[training.step], segment, &work.groups,
+            group, matrix.n_out, work.scratch[batch.team.thread].group, params)
+    if segment.max_norm == INFINITY:
+        return
+    wait_for_team(batch.team.size)
+    blocks = cut_weights(&matrix)
+    share = share_of(batch.team, blocks.down)
+    for number in range(share.first, share.last):
+        block_squares(
+            params, work, &matrix, segment, number,
+            block_of(&blocks, number, matrix.n_in, matrix.n_out))
 
 
 cdef inline void project_weights(
@@ -486,6 +526,7 @@ cdef inline void step_from_gradient(
             weight_step(
                 params, work, &matrix, m, number, block, training,
                 gradient + matrix.start + block.row * matrix.n_out)
+        shrink_groups(params, batch, m, training)
         project_weights(params, batch, m, training)
     for l in range(batch.net.n_layers):
         layer = &batch.net.layers[l]

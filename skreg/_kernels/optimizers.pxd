@@ -26,6 +26,7 @@ cdef struct Segment:
     double l2
     double weight_decay
     double max_norm      # of a unit's incoming weights; infinity: no bound
+    double group_l1      # of groups of features, in the first layer
 
 cdef struct Optimizer:
     bint adam  # otherwise SGD
@@ -74,8 +75,12 @@ cdef inline void optimizer_step(
         adam_step(optimizer, rates, segment, first, size, params, gradient)
     else:
         sgd_step(optimizer, rates, segment, first, size, params, gradient)
-    # under max-norm they are averaged after the projection, see max_norm.pxd
-    if optimizer.average != NULL and segment.max_norm == INFINITY:
+    # otherwise they are averaged after what still changes them: see feature_groups.pxd
+    # and max_norm.pxd
+    if (
+        optimizer.average != NULL and segment.max_norm == INFINITY
+        and segment.group_l1 == 0
+    ):
         average_step(
             <real> rates.average_share, size, params + first,
             <real*> optimizer.average + first)
