@@ -442,6 +442,8 @@ class BaseRegularizedMLP(
         keeps the features whose importance is not zero (1e-5, to be exact), and
         otherwise those above the mean.
         """
+        if self.group_l1 > 0:
+            return "l1"
         strengths = np.ravel(self.l1)
         outgoing = strengths[[0, -1]] if self.skip else strengths[:1]
         zeroed = all(strength == "auto" or strength > 0 for strength in outgoing)

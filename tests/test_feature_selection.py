@@ -95,6 +95,32 @@ def test_select_from_model_keeps_the_features_of_the_lasso():
     assert_array_equal(prefit.fit(X, y).get_support(), selector.get_support())
 
 
+@both_estimators
+@pytest.mark.parametrize("feature_groups", [None, [0, 0, 1, 1]])
+def test_select_from_model_keeps_the_features_of_the_group_lasso(
+    Estimator, feature_groups
+):
+    model = Estimator(
+        (8,), group_l1=0.1, l2=[0, 0.03], feature_groups=feature_groups, batch_size=32,
+        learning_rate="cosine", learning_rate_init=0.02, max_iter=60, random_state=0,
+    )  # fmt: skip
+    X, y = data_for(model)
+    X = X[:, :4]
+    selector = SelectFromModel(model).fit(X, y)
+    selected = selector.estimator_.selected_features_
+    assert selector.threshold_ == 1e-5
+    assert_array_equal(selector.get_support(), selected)
+    assert 0 < selected.sum() < 4
+    if feature_groups is not None:
+        assert selected[0] == selected[1]
+        assert selected[2] == selected[3]
+    # a feature is out as a whole, or in with every weight to a unit that is there
+    smaller = selector.estimator_.prune()
+    assert len(smaller.coefs_[0]) == selected.sum()
+    assert smaller.sparsity_[0] == 0
+    assert_allclose(smaller.predict(X), selector.estimator_.predict(X), rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("given", "penalty"),
     [
@@ -104,6 +130,7 @@ def test_select_from_model_keeps_the_features_of_the_lasso():
         ({"l1": "auto"}, "l1"),
         ({"l1": [0.1, 0.0]}, "l1"),
         ({"l1": [0.0, 0.1]}, "l2"),
+        ({"group_l1": 0.1}, "l1"),
         ({"l1": 0.1, "skip": True}, "l1"),
         ({"l1": [0.1, 0.0, 0.1], "skip": True}, "l1"),
         ({"l1": [0.1, 0.1, 0.0], "skip": True}, "l2"),
@@ -128,6 +155,7 @@ def test_the_default_threshold_follows_the_penalty(given, penalty):
         ({}, "l1"),
         ({"param": "l2"}, "l2"),
         ({"param": "l2", "l1": 0.1}, "l1"),
+        ({"param": "group_l1"}, "l1"),
         ({"param": "l1", "skip": True}, "l1"),
     ],
 )
