@@ -58,6 +58,11 @@ axes[1].set_xlabel("feature: five that matter, five copies, thirty of noise")
 fig.suptitle("Weights of the first layer that are not zero")
 
 # %%
+# A feature at the limit comes and goes with the batches. One that came back in the last,
+# smallest steps has weights of about 1e-5 on some of the units, which look here like any
+# others; ``SelectFromModel`` leaves out what is below 1e-5.
+
+# %%
 # Other rows, other features
 # --------------------------
 #
@@ -80,11 +85,10 @@ fig.suptitle("One fit, and one hundred on halves of the rows")
 
 # %%
 # Four of the features that matter are in every fit. The copies are in some, as chance
-# has it, and so is much of the noise. The fit on all rows shows those that it took with
-# no less certainty than the others.
+# has it, and so is much of the noise. The fit on all rows does not tell these apart.
 # Feature 2 matters, but its effect is a parabola with its vertex in the middle of the
-# data: few units do not see it, and no resampling brings back what the model cannot
-# find. What is above the threshold:
+# data: under so strong a penalty the units do not see it, and no resampling brings back
+# what the model cannot find. What is above the threshold:
 
 print(np.flatnonzero(result.selected_features))
 
