@@ -58,9 +58,9 @@ axes[1].set_xlabel("feature: five that matter, five copies, thirty of noise")
 fig.suptitle("Weights of the first layer that are not zero")
 
 # %%
-# A feature at the limit comes and goes with the batches. One that came back in the last,
-# smallest steps has weights of about 1e-5 on some of the units, which look here like any
-# others; ``SelectFromModel`` leaves out what is below 1e-5.
+# A feature at the limit comes and goes with the batches. One that came back in the
+# last, smallest steps has weights of about 1e-5 on some of the units, which look here
+# like any others; ``SelectFromModel`` leaves out what is below 1e-5.
 
 # %%
 # Other rows, other features
