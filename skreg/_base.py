@@ -25,10 +25,12 @@ from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
 from skreg._losses import loss_name
-from skreg._network import Network
+from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
+from skreg._pruning import pruned as pruned_network
 from skreg._schedules import new_schedule
+from skreg._sparse_network import SparseNetwork
 from skreg._training import (
     History,
     LBFGSTraining,
@@ -44,6 +46,7 @@ from skreg._validation import (
     kernel_weights,
     parts_for_kernels,
     split_rows,
+    take_columns,
     used_rows,
     writeable,
 )
@@ -61,6 +64,11 @@ class TrainingState:
     # Where training goes on from, if predictions are made from an average.
     iterate: tuple | None = None
     tuner: Tuner | None = None
+
+    def without_memory(self):
+        """The same, less the arrays that are as long as the parameters."""
+        optimizer = self.optimizer and self.optimizer.without_memory()
+        return replace(self, optimizer=optimizer, iterate=None)
 
 
 @dataclass
@@ -161,7 +169,7 @@ class BaseRegularizedMLP(
         with self._unchanged_on_error():
             settings = read_settings(self)
             check_validation_given(self, X_val, y_val, sample_weight_val)
-            goes_on = self.warm_start and hasattr(self, "_state")
+            goes_on = self.warm_start and self._can_go_on()
             training = self._prepare(X, y, sample_weight, settings, goes_on)
             rows = used_rows(training.weights)
             validation = ()
@@ -181,7 +189,7 @@ class BaseRegularizedMLP(
         """One epoch, going on from where the last call ended."""
         with self._unchanged_on_error():
             settings = read_settings(self)
-            goes_on = hasattr(self, "_state")
+            goes_on = self._can_go_on()
             training = self._prepare(
                 X,
                 y,
@@ -315,7 +323,7 @@ class BaseRegularizedMLP(
 
     @property
     def skip_coef_(self):
-        """Weights from the inputs to the outputs; None without ``skip``."""
+        """Weights from the inputs to the outputs, (n_features, n_outputs), or None."""
         self._check_fitted()
         return self._network.skip_coef
 
@@ -355,7 +363,7 @@ class BaseRegularizedMLP(
             If X is sparse.
         """
         self._check_fitted()
-        network = self._network
+        network = self._network.dense()
         X, y = validate_data(
             self,
             X,
@@ -367,13 +375,18 @@ class BaseRegularizedMLP(
             reset=False,
         )
         targets, _ = self._encode_targets(y, None, False, None)
-        data = network.data(X, self._kernel_targets(targets))
+        inputs = network.inputs
+        read = X if inputs is None else take_columns(X, inputs)
+        data = network.data(read, self._kernel_targets(targets))
         threads = _threads.wanted(network.operations(X.shape[0], training=True))
         loops = network.engine(threads=threads)
         with _threads.borrowed(threads) as granted:
-            return loops.input_gradient(
-                network.prediction_params, data, np.empty_like(X), threads=granted
+            gradient = loops.input_gradient(
+                network.prediction_params, data, np.empty_like(read), threads=granted
             )
+        return self._by_feature(gradient)
+
+    # ---------------------------------------------------------------------- sparsity
 
     @property
     def feature_importances_(self):
@@ -383,16 +396,188 @@ class BaseRegularizedMLP(
         Zero exactly where all of them are. Comparable between features only if these
         have a common scale.
         """
-        outgoing = [self.coefs_[0]]
-        if self.skip_coef_ is not None:
-            outgoing.append(self.skip_coef_)
-        return np.linalg.norm(np.hstack(outgoing), axis=1)
+        # in float64, where no square of a float32 is zero
+        weights = [W.astype(np.float64) for W in self._outgoing()]
+        return self._by_feature(np.sqrt(sum((W * W).sum(axis=1) for W in weights)))
+
+    def _outgoing(self):
+        """The weight matrices that the inputs go into."""
+        skip = self.skip_coef_
+        return [self.coefs_[0]] if skip is None else [self.coefs_[0], skip]
+
+    @property
+    def selected_features_(self):
+        """Mask of the features with a weight that is not zero, (n_features,)."""
+        used = np.zeros(self.coefs_[0].shape[0], dtype=bool)
+        for W in self._outgoing():
+            used[W.nonzero()[0]] = True
+        return self._by_feature(used)
+
+    @property
+    def selected_feature_names_(self):
+        """Names of these features, where X had names that are strings."""
+        self._check_fitted()
+        return self.feature_names_in_[self.selected_features_]
+
+    @property
+    def sparsity_(self):
+        """Share of exact zeros in each weight matrix, list of float.
+
+        With ``skip=True`` that of ``skip_coef_`` is the last.
+        """
+        self._check_fitted()
+        return [zero_share([W]) for W in self._network.matrices()]
 
     @property
     def zero_share_(self):
         """Share of the weights, biases apart, that are exactly zero."""
         self._check_fitted()
-        return self._network.zero_share()
+        return zero_share(self._network.matrices())
+
+    @property
+    def penalty(self):
+        """Return "l1" if a penalty can zero all weights of a feature, else "l2".
+
+        :class:`~sklearn.feature_selection.SelectFromModel` asks for it: after "l1" it
+        keeps the features whose importance is not zero (1e-5, to be exact), and
+        otherwise those above the mean.
+        """
+        if self.group_l1 > 0:
+            return "l1"
+        strengths = np.ravel(self.l1)
+        outgoing = strengths[[0, -1]] if self.skip else strengths[:1]
+        zeroed = all(strength == "auto" or strength > 0 for strength in outgoing)
+        return "l1" if zeroed else "l2"
+
+    def _by_feature(self, values):
+        """Values for all features, in the last axis; those not read have zero."""
+        inputs = self._network.inputs
+        if inputs is None:
+            return values
+        shape = (*values.shape[:-1], self.n_features_in_)
+        everywhere = np.zeros(shape, values.dtype)
+        everywhere[..., inputs] = values
+        return everywhere
+
+    def sparsify(self):
+        """Store the weights as sparse matrices, and skip their zeros in predictions.
+
+        In place, as in scikit-learn's linear models. ``coefs_`` and ``skip_coef_``
+        become CSC matrices. In memory and on disk a weight then takes its own place and
+        4 bytes for the number of its row, which pays if more than half of the weights
+        are zero, in float64 more than a third; in time, only if most are: see
+        :doc:`/guide/feature_selection`. Predictions are the same to rounding.
+
+        What the optimizer remembers is dropped, too. To train on, call `densify`;
+        Adam's means or the momentum then begin anew. With ``weight_averaging``
+        training goes on from the average.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skreg import RegularizedMLPClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> model = RegularizedMLPClassifier(
+        ...     (), solver="lbfgs", l1=0.1, tol=1e-6
+        ... ).fit(X, y)
+        >>> dense = model.predict_proba(X)
+        >>> model.sparsify().coefs_[0].format
+        'csc'
+        >>> abs(model.predict_proba(X) - dense).max() < 1e-5
+        np.True_
+        """
+        self._check_fitted()
+        if not isinstance(self._network, SparseNetwork):
+            self._network = SparseNetwork(self._network)
+            self._state = self._state.without_memory()
+        return self
+
+    def densify(self):
+        """Store the weights as arrays again, after `sparsify`; else change nothing.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        self._check_fitted()
+        self._network = self._network.dense()
+        return self
+
+    def prune(self):
+        """Return a smaller fitted estimator that predicts the same.
+
+        Left out are hidden units without outgoing weights, or without incoming
+        ones (their constant value moves into the biases behind), and features without
+        outgoing weights, until nothing can go; with ``residual=True`` a unit goes from
+        all layers that its connection joins, or stays. With ``skip=True``, where no
+        unit is left, ``skip_coef_`` becomes ``coefs_[0]``. Batch normalization is
+        folded into the weights. Predictions are the same to rounding.
+
+        The new estimator takes X with all its features, as this one, but reads only
+        ``selected_features_``: ``coefs_[0]`` and ``skip_coef_`` have a row for each of
+        these. (One row of zeros, if there are none.) Its parameters are those that were
+        trained with, so ``hidden_layer_sizes`` and ``skip`` are not what it has; its
+        ``coefs_`` and ``skip_coef_`` say that. It cannot be trained on.
+
+        Returns
+        -------
+        pruned : object
+            A new estimator; this one is as it was.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn.preprocessing import scale
+        >>> from skreg import RegularizedMLPRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> X = scale(X)
+        >>> model = RegularizedMLPRegressor(
+        ...     (50,), l1=0.02, learning_rate="one_cycle", learning_rate_init=0.01,
+        ...     batch_size=32, max_iter=100, random_state=0,
+        ... ).fit(X, y)
+        >>> pruned = model.prune()
+        >>> pruned.coefs_[0].size < model.coefs_[0].size
+        True
+        >>> bool(abs(pruned.predict(X) - model.predict(X)).max() < 1e-3)
+        True
+        """
+        self._check_fitted()
+        pruned = copy.copy(self)
+        fitted = {
+            name: copy.deepcopy(value)
+            for name, value in vars(self).items()
+            if name.endswith("_") and not name.startswith("_")
+        }
+        network = pruned_network(self._network.dense())
+        if isinstance(self._network, SparseNetwork):
+            network = SparseNetwork(network)
+        state = copy.deepcopy(self._state.without_memory())
+        vars(pruned).update(fitted, _network=network, _state=state)
+        pruned.n_layers_ = len(network.layer_sizes)
+        return pruned
+
+    def _can_go_on(self):
+        """Whether training can go on from here; an error if only in another form."""
+        if not hasattr(self, "_network"):
+            return False
+        if self._network.inputs is not None:
+            raise ValueError(
+                "Training cannot go on with a pruned network: its parameters do not "
+                "describe it. Train on the estimator that it was pruned from and call "
+                "prune() again, or set warm_start=False and call fit."
+            )
+        if isinstance(self._network, SparseNetwork):
+            raise ValueError(
+                "Training cannot go on with sparse weights. Call densify() first, or "
+                "set warm_start=False and call fit."
+            )
+        return True
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""
@@ -514,9 +699,13 @@ class BaseRegularizedMLP(
             reset=False,
         )
         out = network.empty_outputs(X.shape[0])
-        for rows, part in parts_for_kernels(X, network.dtype):
+        inputs = network.inputs
+        gathers = inputs is not None and len(inputs) < X.shape[1]
+        for rows, part in parts_for_kernels(X, network.dtype, in_parts=gathers):
             # checked here, where a number may have become too large for the dtype
             assert_all_finite(part, estimator_name=type(self).__name__, input_name="X")
+            if gathers:
+                part = take_columns(part, inputs)
             network.predict(part, raw=raw, out=out[rows])
         return out
 
@@ -569,7 +758,7 @@ class BaseRegularizedMLP(
             return Optimizer(
                 self.solver, network.params.size, network.dtype, **settings
             )
-        if kept.solver != self.solver:
+        if kept.solver != self.solver or kept.size != network.params.size:
             return Optimizer(
                 self.solver,
                 network.params.size,

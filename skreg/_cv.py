@@ -360,6 +360,11 @@ class ChoosesStrength:
         )
 
     @property
+    def penalty(self):
+        """Return "l1" if a penalty can zero all weights of a feature, else "l2"."""
+        return "l2" if self.param == "l2" and super().penalty == "l2" else "l1"
+
+    @property
     def partial_fit(self):
         """Not there: one epoch chooses no strength."""
         raise AttributeError(

@@ -1,15 +1,39 @@
 """A network's shape and its parameters, in one flat buffer."""
 
+import math
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 
 from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._augmentation import kernel_table
 from skreg._kernels import engine
 from skreg._losses import Loss
+
+
+def residual_reaches(residual, layer_sizes):
+    """How many layers each hidden layer's residual connection reaches back.
+
+    0 is none. Of True: to the layer before, where that is hidden and as wide.
+    """
+    if not isinstance(residual, bool):
+        return list(residual)
+    return [
+        int(residual and l > 0 and layer_sizes[l] == layer_sizes[l + 1])
+        for l in range(len(layer_sizes) - 2)
+    ]
+
+
+def zero_share(matrices):
+    """Share of exact zeros in all of the matrices, dense or sparse, together."""
+    nonzeros = sum(
+        W.count_nonzero() if sparse.issparse(W) else np.count_nonzero(W)
+        for W in matrices
+    )
+    return float(1.0 - nonzeros / sum(math.prod(W.shape) for W in matrices))
 
 
 @dataclass
@@ -32,6 +56,9 @@ class Network:
         connection reaches back.
     skip : bool
         Whether the inputs are connected to the outputs: x theta is added to these.
+    inputs : ndarray of int or None
+        Columns of X that it reads, where it has been pruned; None is all. The network
+        itself has only these.
     params : ndarray of shape (n_parameters,)
         The optimizer works on this one array; `coefs` and `intercepts` are views. A
         layer's weights, its biases, then the scale and the shift of its norm; at the
@@ -48,6 +75,7 @@ class Network:
     batch_norm: str | None = None
     residual: bool | list = False
     skip: bool = False
+    inputs: np.ndarray | None = None
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a
@@ -246,7 +274,7 @@ class Network:
             capacity=capacity,
             training=training,
             threads=threads,
-            residual=self.residual,
+            residual=residual_reaches(self.residual, self.layer_sizes),
             skip=self.skip,
             **regularizers,
         )
@@ -307,6 +335,8 @@ class Network:
 
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
-        matrices = self.matrices()
-        nonzero = sum(int(np.count_nonzero(W)) for W in matrices)
-        return 1.0 - nonzero / sum(W.size for W in matrices)
+        return zero_share(self.matrices())
+
+    def dense(self):
+        """Return the network itself; a `SparseNetwork` has to make one."""
+        return self

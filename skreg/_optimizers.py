@@ -66,6 +66,13 @@ class Optimizer:
         for moment in self.moments:
             moment[:] = 0
 
+    def without_memory(self):
+        """What is left when only the random numbers are to go on: nothing comes twice.
+
+        Of size 0, so that it fits no network.
+        """
+        return Optimizer(self.solver, 0, self.dtype, starts=self.starts)
+
     @property
     def adam(self):
         return self.solver == "adam"

@@ -425,6 +425,8 @@ def total_variance(data):
     weights = data.weights
     if sparse.issparse(data.X):
         X = data.X if rows is None else data.X[rows]
+        # scikit-learn needs index arrays of one dtype, which SciPy gives a new matrix
+        X = sparse.csr_matrix((X.data, X.indices, X.indptr), shape=X.shape)
         given = weights if weights is None or rows is None else weights[rows]
         return float(mean_variance_axis(X, axis=0, weights=given)[1].sum())
     rows = np.arange(len(data)) if rows is None else rows

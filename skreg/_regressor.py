@@ -198,11 +198,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices.
+        Weight matrices; CSC after ``sparsify``.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
-        Weights of the connection from the inputs to the outputs, with ``skip=True``.
+        Weights of the connection from the inputs to the outputs, with ``skip=True``;
+        CSC after ``sparsify``.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -216,8 +217,15 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the features' outgoing weights: of the rows of ``coefs_[0]`` and, with
         ``skip=True``, ``skip_coef_`` together.
+    selected_features_ : ndarray of bool of shape (n_features,)
+        Which features have a weight that is not zero.
+    selected_feature_names_ : ndarray of str
+        Their names, where X had names.
+    sparsity_ : list of float
+        Share of exact zeros in each weight matrix, with ``skip=True`` that of the skip
+        connection last.
     zero_share_ : float
-        Share of the weights, biases apart, that are exactly zero.
+        The same of all together.
     loss_ : float
         The objective at the end: the mean loss over the last epoch, each batch before
         its step, plus the penalties after it; for "lbfgs" the objective itself.

@@ -15,6 +15,10 @@ KEPT_DTYPES = [np.dtype(code) for code in "fde?" + np.typecodes["AllInteger"]]
 PART_SIZE = 2**18
 LEAST_PART_ROWS = 256
 
+# The same of a part of which columns are taken: larger, for each part is a call of the
+# kernels, and so a meeting of their threads.
+GATHERED_PART_SIZE = 2**20
+
 
 def check_weights(sample_weight, X, name="sample_weight"):
     """Weights in float64, or None where all are one.
@@ -84,29 +88,41 @@ def as_csr_for_kernels(X):
     return shared
 
 
-def parts_for_kernels(X, dtype):
+def take_columns(X, columns):
+    """Some columns of an array or a CSR that the kernels read, as they read it."""
+    if sparse.issparse(X):
+        return as_csr_for_kernels(X[:, columns])
+    # X[:, columns] would not be C-contiguous
+    return np.take(X, columns, axis=1)
+
+
+def parts_for_kernels(X, dtype, *, in_parts=False):
     """X as the kernels read it, never copied as a whole.
 
     Parameters
     ----------
     X : ndarray of shape (n, p), of any numeric dtype and layout, or CSR
     dtype : numpy.dtype
+    in_parts : bool, default=False
+        Cut X up even if all of it could be read as it is: columns are to be taken.
 
     Yields
     ------
     rows : slice
     part : ndarray or CSR
-        These rows: all of X as it is, or else some thousand, converted.
+        These rows: all of X as it is, or else some thousand, converted if they have to
+        be.
     """
     n = X.shape[0]
     if sparse.issparse(X):
         as_it_is = X.dtype == dtype and X.indices.dtype == np.int32
     else:
         as_it_is = X.dtype == dtype and X.flags.c_contiguous
-    if as_it_is:
+    if as_it_is and not in_parts:
         yield slice(0, n), X
         return
-    step = max(LEAST_PART_ROWS, n * PART_SIZE // max(X.size, 1))
+    size = GATHERED_PART_SIZE if in_parts else PART_SIZE
+    step = max(LEAST_PART_ROWS, n * size // max(X.size, 1))
     for start in range(0, n, step):
         rows = slice(start, min(start + step, n))
         # what is too large for dtype becomes infinite, which the reader refuses

@@ -49,7 +49,7 @@ def data_for(estimator):
 def all_weights(estimator):
     """Weights and biases in one array."""
     arrays = [*estimator.coefs_, *estimator.intercepts_]
-    if estimator.skip:
+    if estimator.skip_coef_ is not None:
         arrays.append(estimator.skip_coef_)
     return np.concatenate([array.ravel() for array in arrays])
 

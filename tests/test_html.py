@@ -112,5 +112,5 @@ def test_every_fitted_attribute_is_described(cls):
     attributes = described(cls, "Attributes")
     shown = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
     assert not shown - set(attributes)
-    for name in attributes.keys() - {"feature_names_in_"}:
+    for name in attributes.keys() - {"feature_names_in_", "selected_feature_names_"}:
         assert hasattr(fitted, name), f"{name} is not set"

@@ -11,6 +11,8 @@ Where things are:
   and ``_images`` do them, ``_types`` describes one
 - ``matmul.pxd``       the products of a dense layer; ``matmul.h`` how they are done
 - ``sparse.pxd``       the products with X where it is sparse
+- ``sparse_weights.pxd``  prediction where the weights are; its ``.h`` the products
+- ``arrays.pxd``       NumPy arrays as pointers
 - ``vecmath.pxd``      exp, tanh, log, ... that turn into vector instructions
 - ``vectors.h``        vectors of each instruction set, for the headers in C
 - ``workspace.pxd``    buffers for the batches, and how their work is cut into blocks
@@ -26,6 +28,7 @@ Where things are:
 - ``team.pxd``         threads, and how they share the blocks
 - ``loops.pxd``        the loops over batches, as every thread of a team runs them
 - ``_engine.pyx``      data and buffers, and what Python calls to run these loops
+- ``_sparse_weights.pyx``  the same for predictions with sparse weights
 - ``_units.pyx``       single kernels opened to Python, for tests and documentation
 
 The ``.pxd`` files hold inline functions for float and double; each ``.pyx`` is one
@@ -63,4 +66,5 @@ def _chosen():
 
 ISA = _chosen()
 engine = import_module(f"{__name__}._engine_{ISA}")
+sparse_weights = import_module(f"{__name__}._sparse_weights_{ISA}")
 units = import_module(f"{__name__}._units_{ISA}")

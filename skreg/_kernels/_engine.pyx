@@ -8,6 +8,7 @@ from libc.string cimport memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
 from skreg._kernels.adversarial cimport Attack
+from skreg._kernels.arrays cimport address, typed_address, writable_address
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
 from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
@@ -85,30 +86,6 @@ cdef double average_share(double decay, double step) noexcept:
 cdef int raise_pending() except -1:
     """Raises what a signal's handler raised while a team was at work."""
     return -1 if PyErr_Occurred() != NULL else 0
-
-
-cdef void* address(cnp.ndarray array) except? NULL:
-    if not cnp.PyArray_IS_C_CONTIGUOUS(array):
-        raise ValueError("the kernels need C-contiguous arrays")
-    return cnp.PyArray_DATA(array)
-
-
-cdef const void* typed_address(array, dtype, shape) except? NULL:
-    """The data of an array that must have this dtype and shape; None: NULL."""
-    if array is None:
-        return NULL
-    if array.dtype != dtype or array.shape != shape:
-        raise ValueError(
-            f"expected {np.dtype(dtype)} of shape {shape}, "
-            f"got {array.dtype} of shape {array.shape}")
-    return address(array)
-
-
-cdef void* writable_address(array, dtype, shape) except NULL:
-    """The same for an array that is written to."""
-    if not array.flags.writeable:
-        raise ValueError("the kernels cannot write to a read-only array")
-    return <void*> typed_address(array, dtype, shape)
 
 
 cdef checked_reaches(residual, layer_sizes):

@@ -10,6 +10,7 @@ from skreg.inspection._robustness import (
 )
 from skreg.inspection._search_curve import SearchCurveDisplay
 from skreg.inspection._sparsity import SparsityDisplay
+from skreg.inspection._stability import StabilitySelection, stability_selection
 from skreg.inspection._weights import WeightHistogramDisplay
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "RobustnessCurveDisplay",
     "SearchCurveDisplay",
     "SparsityDisplay",
+    "StabilitySelection",
     "WeightHistogramDisplay",
     "robustness_curve",
+    "stability_selection",
 ]

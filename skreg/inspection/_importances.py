@@ -103,7 +103,7 @@ class FeatureImportancesDisplay:
             )
         display = cls(
             importances=importances,
-            selected=importances > 0,
+            selected=network.selected_features_,
             names=np.asarray(names, dtype=object),
         )
         return display.plot(ax=ax, max_features=max_features, **bars)

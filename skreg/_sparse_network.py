@@ -1,0 +1,133 @@
+"""A fitted network whose weights are sparse matrices: it predicts, and nothing else."""
+
+import copy
+from dataclasses import fields
+
+import numpy as np
+from scipy import sparse
+
+from skreg import _batch_norm, _threads
+from skreg._activations import ACTIVATIONS
+from skreg._kernels import sparse_weights
+from skreg._network import Network, residual_reaches
+
+
+class SparseNetwork:
+    """What a `Network` predicts by, without its zeros.
+
+    Parameters
+    ----------
+    network : Network
+        It is copied from; nothing is shared but what neither changes.
+
+    Attributes
+    ----------
+    coefs : list of CSC, each (n_in, n_out)
+        By output, as the kernels read them.
+    skip_coef : CSC of shape (n_features, n_outputs) or None
+    intercepts, scales, shifts : lists of ndarray
+    statistics : Statistics or None
+    """
+
+    def __init__(self, network):
+        self._shape = {
+            field.name: getattr(network, field.name)
+            for field in fields(network)
+            if field.init
+        }
+        self.coefs = [sparse.csc_array(W) for W in network.coefs]
+        self.skip_coef = sparse.csc_array(network.skip_coef) if network.skip else None
+        self.intercepts = [b.copy() for b in network.intercepts]
+        self.scales = [a.copy() for a in network.scales]
+        self.shifts = [c.copy() for c in network.shifts]
+        self.statistics = copy.deepcopy(network.statistics)
+        # The predictor of the last call, or nothing: it is for one thread at a time.
+        self._idle = []
+        self._folded = None
+
+    def __getstate__(self):
+        # buffers are no part of what is copied or written to disk
+        return self.__dict__ | {"_idle": [], "_folded": None}
+
+    def __getattr__(self, name):
+        # dtype, loss, layer_sizes, ...: what a network is made from
+        try:
+            return self.__dict__["_shape"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def matrices(self):
+        """All weight matrices, theta last."""
+        return [*self.coefs, self.skip_coef] if self.skip else self.coefs
+
+    def dense(self):
+        """The `Network` again."""
+        network = Network(**self._shape)
+        pairs = [
+            (network.matrices(), [W.toarray() for W in self.matrices()]),
+            (network.intercepts, self.intercepts),
+            (network.scales, self.scales),
+            (network.shifts, self.shifts),
+        ]
+        for views, arrays in pairs:
+            for view, array in zip(views, arrays, strict=True):
+                view[:] = array
+        network.statistics = copy.deepcopy(self.statistics)
+        return network
+
+    def folded(self):
+        """Weights and biases of a network without norms that predicts the same.
+
+        Theta stays as it is.
+        """
+        if self.batch_norm is None:
+            return self.coefs, self.intercepts
+        if self._folded is None:
+            coefs, intercepts = _batch_norm.folded(
+                self.batch_norm,
+                self.coefs,
+                self.intercepts,
+                self.scales,
+                self.shifts,
+                self.statistics.by_layer(self.layer_sizes[1:-1]),
+            )
+            self._folded = (
+                [sparse.csc_array(W, dtype=self.dtype) for W in coefs],
+                [b.astype(self.dtype) for b in intercepts],
+            )
+        return self._folded
+
+    def empty_outputs(self, n):
+        """Room for the outputs of n rows, (n, n_outputs)."""
+        return np.empty((n, self.layer_sizes[-1]), self.dtype)
+
+    def _predictor(self, threads):
+        return sparse_weights.SparsePredictor(
+            *self.folded(),
+            [ACTIVATIONS[name].kernel for name in self.activations],
+            self.loss.kernel,
+            residual=residual_reaches(self.residual, self.layer_sizes),
+            skip=self.skip_coef,
+            threads=threads,
+        )
+
+    def predict(self, X, *, raw=False, out=None):
+        """Predictions, or raw outputs before the inverse link: (n, n_outputs).
+
+        May run in several threads at once.
+        """
+        if out is None:
+            out = self.empty_outputs(X.shape[0])
+        products = sum(W.nnz for W in self.matrices()) * X.shape[0]
+        threads = _threads.wanted(2 * products)
+        # popping and assigning are atomic, asking for the length first would not be
+        try:
+            predictor = self._idle.pop()
+        except IndexError:
+            predictor = None
+        if predictor is None or predictor.threads < threads:
+            predictor = self._predictor(threads)
+        with _threads.borrowed(threads) as granted:
+            predictor.predict(X, out, raw=raw, threads=granted)
+        self._idle[:] = [predictor]
+        return out
