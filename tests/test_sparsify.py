@@ -85,9 +85,10 @@ def test_kernel_against_plain_numpy(data):
     coefs = [thin(shape, share) for shape in pairwise(sizes)]
     intercepts = [thin(size, 0) for size in sizes[1:]]
     activations = [int(rng.integers(len(ACTIVATIONS))) for _ in range(n_hidden)]
+    widths = sizes[1:-1]
     residual = [
         int(rng.choice([0, *(k for k in (1, 2) if k <= l and widths[l - k] == width)]))
-        for l, width in enumerate(widths := sizes[1:-1])
+        for l, width in enumerate(widths)
     ]
     skip = thin((sizes[0], sizes[-1]), share) if data.draw(st.booleans()) else None
     X = thin((n, sizes[0]), 0.5)
