@@ -1,6 +1,7 @@
 """Estimators that choose the strength of a penalty by cross-validated paths."""
 
 import inspect
+import re
 import time
 from functools import wraps
 from numbers import Integral, Real
@@ -69,6 +70,29 @@ def takes_parameters_of(Estimator):
         signature = inspect.Signature(taken)
         __init__.__signature__ = signature
         return __init__
+
+    return decorate
+
+
+def describes_parameters_of(Estimator):
+    """Put Estimator's parameters into a class's docstring, in place of ``**network``.
+
+    Those that the class describes itself are left out.
+    """
+
+    def decorate(cls):
+        # cleaned: whether a docstring is indented depends on the Python
+        before, after = inspect.cleandoc(cls.__doc__).split("**network\n")
+        theirs = inspect.cleandoc(Estimator.__doc__).split("\n\nAttributes\n")[0]
+        theirs = theirs.split("Parameters\n----------\n")[1]
+        entries = [
+            entry
+            for entry in re.split(r"\n(?=\w+ : )", theirs)
+            if entry.split()[0] not in WITHOUT
+            and f"\n{entry.split()[0]} : " not in before
+        ]
+        cls.__doc__ = before + "\n".join(entries) + "\n" + after
+        return cls
 
     return decorate
 
@@ -403,6 +427,7 @@ def search_results(param, alphas, figures):
     return results
 
 
+@describes_parameters_of(RegularizedMLPRegressor)
 class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     """`RegularizedMLPRegressor` that chooses the strength of a penalty itself.
 
@@ -410,6 +435,9 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     network is trained along a path of strengths, each going on from the one before (see
     `regularization_path`). The strength with the best score on the rows left out is
     chosen; the network is the one that the path on all rows has there.
+
+    ``scoring`` decides the strength, and early stopping: "loss" is minus the loss
+    on the rows left out, without penalties, on the standardized target of all rows.
 
     With no hidden layer, ``standardize_target=False``, ``solver="lbfgs"`` and
     ``dtype="float64"`` it chooses what `LassoCV` does (``l2=0``), or, for
@@ -440,9 +468,6 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     n_jobs : int or None, default=None
         Paths trained at the same time, in threads. None is one, -1 one per core.
     **network
-        All other parameters of `RegularizedMLPRegressor` but ``warm_start``. Its
-        ``scoring`` decides the strength too: "loss" is minus the loss on the rows left
-        out, without penalties, on the standardized target of all rows.
 
     Attributes
     ----------
@@ -528,6 +553,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         self.n_jobs = n_jobs
 
 
+@describes_parameters_of(RegularizedMLPClassifier)
 class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     """`RegularizedMLPClassifier` that chooses the strength of a penalty itself.
 
@@ -535,6 +561,9 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     network is trained along a path of strengths, each going on from the one before (see
     `regularization_path`). The strength with the best score on the rows left out is
     chosen; the network is the one that the path on all rows has there.
+
+    ``scoring`` decides the strength, and early stopping: "loss" is minus the loss
+    on the rows left out, without penalties.
 
     Parameters
     ----------
@@ -561,9 +590,6 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     n_jobs : int or None, default=None
         Paths trained at the same time, in threads. None is one, -1 one per core.
     **network
-        All other parameters of `RegularizedMLPClassifier` but ``warm_start``. Its
-        ``scoring`` decides the strength too: "loss" is minus the log loss on the rows
-        left out. A class that a fold's training rows lack keeps its place.
 
     Attributes
     ----------
