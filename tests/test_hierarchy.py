@@ -24,7 +24,11 @@ from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.linear_model import MultiTaskLasso
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    regularization_path,
+)
 from skreg._kernels import units
 from skreg._optimizers import Optimizer
 from skreg.averaging import ExponentialMovingAverage
@@ -375,6 +379,30 @@ def test_features_drop_out_as_the_strength_grows():
     assert kept[3e-3].all()
     assert_array_equal(kept[0.1], np.arange(6) < 2)
     assert not kept[10.0].any()
+
+
+def test_a_path_goes_on_until_no_feature_is_left():
+    X, y = linear_and_squared()
+    model = RegularizedMLPRegressor(
+        (8,),
+        skip=True,
+        hierarchy=1.0,
+        batch_size=50,
+        learning_rate_init=0.02,
+        max_iter=30,
+        random_state=0,
+    )
+    path = regularization_path(model, X, y, param="group_l1", alphas=8, eps=0.01)
+    kept = path.n_nonzero_features
+    assert kept[0] == 0
+    assert kept[-1] == 6
+    assert 2 in kept
+    assert_refused(
+        lambda: regularization_path(model, X, y, param="l1"),
+        ValueError,
+        "hierarchy=1.0",
+        "exclude each other",
+    )
 
 
 @pytest.mark.parametrize("bound", [1.0, 10.0, 100.0])
