@@ -88,6 +88,9 @@ def _units_to_keep(coefs, intercepts, activations, reaches):
         for l, reach in enumerate(reaches):
             if reach:
                 keep[l] = keep[l - reach] = keep[l] | keep[l - reach]
+    if keep and keep[-1].any():
+        # one unit stays in a layer that all ways go around, as around an adapter
+        keep = [k if k.any() else np.arange(len(k)) == 0 for k in keep]
     for l, (kept, values) in enumerate(zip(keep, constants, strict=True)):
         intercepts[l + 1] = intercepts[l + 1] + values[~kept] @ coefs[l + 1][~kept]
     return keep
