@@ -48,6 +48,8 @@ class Problem:
         Of strengths that are "auto"; it changes the settings.
     transform : TransformedRows or None
         Makes other data of as many rows for each epoch.
+    fine_tuning : FineTuning or None
+        Which parameters are trained, if not all.
     """
 
     network: object
@@ -57,6 +59,7 @@ class Problem:
     validation_loss: object = None
     tuner: object = None
     transform: object = None
+    fine_tuning: object = None
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
@@ -64,6 +67,8 @@ class Problem:
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
+        if self.fine_tuning is not None:
+            return self.fine_tuning.penalty(self.network, self.settings)
         return self.network.penalty(self.settings.l1, self.settings.l2)
 
 
@@ -438,31 +443,46 @@ class LBFGSTraining:
             problem.settings, capacity=rows, threads=self.threads
         )
         self.gradient = np.empty_like(network.params)
+        self.start = network.params.astype(np.float64)
+        self.trained = slice(None)
+        self.pull = 0.0
+        fine_tuning = problem.fine_tuning
+        if fine_tuning is not None:
+            self.trained = np.flatnonzero(fine_tuning.mask(network))
+            self.pull = fine_tuning.options.l2_sp
+            if self.pull:
+                self.pulled_to = fine_tuning.start[self.trained].astype(np.float64)
         self.strength_l1 = self._per_weight(problem.settings.l1)
         self.strength_l2 = self._per_weight(problem.settings.l2)
         self.split = np.flatnonzero(self.strength_l1)
 
     def _per_weight(self, strengths):
-        """Strengths per matrix as one per parameter; biases have none."""
-        return self.problem.network.per_parameter(strengths)
+        """Strengths per matrix as one per trained parameter; biases have none."""
+        return self.problem.network.per_parameter(strengths)[self.trained]
 
     def _start(self):
         """(p or w, q) for the current weights."""
-        w = self.problem.network.params.astype(np.float64)
+        w = self.start[self.trained].copy()
         q = np.maximum(-w[self.split], 0.0)
         w[self.split] = np.maximum(w[self.split], 0.0)
         return np.concatenate([w, q])
 
     def _weights(self, x):
-        """The weights that (p or w, q) stand for."""
+        """The trained weights that (p or w, q) stand for."""
         n = self.strength_l1.size
         w = x[:n].copy()
         w[self.split] -= x[n:]
         return w
 
+    def _params(self, w):
+        """All parameters: those that are not trained are as they were."""
+        params = self.start.copy()
+        params[self.trained] = w
+        return params
+
     def _set_weights(self, x):
         network = self.problem.network
-        network.params[:] = self._weights(x)
+        network.params[:] = self._params(self._weights(x))
         if network.statistics is not None:
             self.engine.gather_statistics(
                 network.params, self.problem.data, network.statistics
@@ -475,16 +495,20 @@ class LBFGSTraining:
         n = w.size
         with _threads.borrowed(self.threads) as threads:
             loss = self.engine.loss_and_gradient(
-                w.astype(self.gradient.dtype),
+                self._params(w).astype(self.gradient.dtype),
                 self.problem.data,
                 self.gradient,
                 threads=threads,
             )
-        gradient = self.gradient.astype(np.float64)
+        gradient = self.gradient[self.trained].astype(np.float64)
         gradient += self.strength_l2 * w
         l1 = self.strength_l1[self.split]
         value = loss + 0.5 * np.dot(self.strength_l2, w * w)
         value += np.dot(l1, x[:n][self.split] + x[n:])
+        if self.pull:
+            moved = w - self.pulled_to
+            gradient += self.pull * moved
+            value += self.pull / 2 * np.dot(moved, moved)
         by_q = l1 - gradient[self.split]
         gradient[self.split] += l1
         return value, np.concatenate([gradient, by_q])
@@ -496,7 +520,7 @@ class LBFGSTraining:
         start = self._start()
         lower = np.full(start.size, -np.inf)
         lower[self.split] = 0.0
-        lower[network.params.size :] = 0.0
+        lower[self.strength_l1.size :] = 0.0
         task = None
 
         def objective(x):
