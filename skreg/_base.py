@@ -384,6 +384,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         network.changed()
         if self.solver in STOCHASTIC_SOLVERS:
             state.optimizer = self._optimizer(state.optimizer)
+            if self._fine_tuning is not None:
+                state.optimizer.anchor = self._fine_tuning.anchor
         before, state.tuner = state.tuner, None
         if settings.tuned:
             state.tuner = Tuner.of(settings.tuned, len(settings.l2), before)

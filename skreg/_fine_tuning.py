@@ -427,6 +427,18 @@ class FineTuning:
             ],
         )
 
+    def of_segments(self):
+        """What `Engine.segments` needs to know of it."""
+        return {
+            "trained": (self.coefs, self.intercepts),
+            "anchor": [self.options.l2_sp] * len(self.origins),
+        }
+
+    @property
+    def anchor(self):
+        """What training pulls towards, or None."""
+        return self.start if self.options.l2_sp else None
+
     def mask(self, network):
         """Which of the network's parameters are trained as they are, (n_parameters,)."""
         marked = copy(network)

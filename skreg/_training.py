@@ -362,7 +362,7 @@ class StochasticTraining:
 
     def _regularize(self, epoch):
         """Set the strengths that the epoch's regularizers have."""
-        settings = self.problem.settings
+        settings, fine_tuning = self.problem.settings, self.problem.fine_tuning
         if settings.dropout_factors is not None:
             self.engine.set_dropout(*settings.dropout_at(epoch))
         self.segments = self.engine.segments(
@@ -370,6 +370,7 @@ class StochasticTraining:
             settings.l2,
             settings.weight_decay_at(epoch),
             settings.max_norm,
+            **({} if fine_tuning is None else fine_tuning.of_segments()),
         )
 
     @property
