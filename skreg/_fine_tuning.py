@@ -544,10 +544,19 @@ def begin(base, options, params, settings, key, new):
     elif options.method == "adapter":
         coefs = intercepts = either(are_new, last)
     else:
-        pass
+        coefs, intercepts = narrow(network, options.rank), last
     if new is not None:
         # old and new classes are balanced against each other
         coefs, intercepts = either(coefs, last), either(intercepts, last)
+    if options.method == "lora":
+        shapes = {
+            l: W.shape
+            for l, (W, whole) in enumerate(zip(network.coefs, coefs, strict=True))
+            if not whole
+        }
+        low_rank = LowRank.of(
+            shapes, options, network.dtype, np.random.RandomState(key)
+        )
     return network, FineTuning(
         options,
         params,
@@ -561,6 +570,82 @@ def begin(base, options, params, settings, key, new):
         start if options.l2_sp or low_rank is not None else None,
         low_rank,
     )
+
+
+@dataclass
+class LowRank:
+    """Changes of low rank: W_l = W0_l + s A_l B_l.
+
+    Attributes
+    ----------
+    shapes : dict
+        (n_in, n_out) of the matrices W_l by their layer l.
+    rank : int
+        Columns of each A, rows of each B.
+    scale : float
+        s.
+    factors : ndarray
+        All A_l, B_l one after the other; training changes them.
+    """
+
+    shapes: dict
+    rank: int
+    scale: float
+    factors: np.ndarray
+
+    @classmethod
+    def of(cls, shapes, options, dtype, random_state):
+        """A uniform in +-1 / sqrt(n_in), as in the code of Hu et al.; B zero."""
+        r = options.rank
+        size = sum(r * (n_in + n_out) for n_in, n_out in shapes.values())
+        low_rank = cls(shapes, r, options.scale, np.zeros(size, dtype))
+        for A, _ in low_rank.by_layer().values():
+            limit = len(A) ** -0.5
+            A[:] = random_state.uniform(-limit, limit, A.shape)
+        return low_rank
+
+    def by_layer(self):
+        """Views (A, B) by layer."""
+        views, start = {}, 0
+        for l, (n_in, n_out) in self.shapes.items():
+            middle, end = start + n_in * self.rank, start + (n_in + n_out) * self.rank
+            A = self.factors[start:middle].reshape(n_in, self.rank)
+            B = self.factors[middle:end].reshape(self.rank, n_out)
+            views[l] = A, B
+            start = end
+        return views
+
+    def merge(self, network, start):
+        """Set the network's matrices to `start` plus the products.
+
+        The sums run in a fixed order and in double precision, with no product of
+        matrices whose rounding would depend on the machine: whoever has the start and
+        the factors has the same bits.
+        """
+        before = copy(network)
+        before.params = start
+        for l, (A, B) in self.by_layer().items():
+            change = np.zeros(self.shapes[l])
+            for a, b in zip(A.T, B, strict=True):
+                change += np.multiply.outer(a.astype(np.float64), b)
+            network.coefs[l][:] = before.coefs[l] + self.scale * change
+        network.changed()
+
+    def penalty(self, l1, l2):
+        """Of the factors, with the strengths of their matrices."""
+        total = 0.0
+        for l, factors in self.by_layer().items():
+            for factor in factors:
+                size = factor.astype(np.float64)
+                total += l1[l] * np.abs(size).sum() + l2[l] / 2 * np.square(size).sum()
+        return float(total)
+
+
+def narrow(network, rank):
+    """Which matrices have fewer numbers than two factors of a rank would."""
+    return [
+        W.size <= rank * (W.shape[0] + W.shape[1]) for W in network.coefs
+    ]
 
 
 def either(a, b):

@@ -138,7 +138,7 @@ class Adaptation:
         network.params[fine_tuning.mask(network)] = self._values
         if self._factors is not None:
             fine_tuning.low_rank.factors[:] = self._factors
-            fine_tuning.low_rank.merge(network)
+            fine_tuning.low_rank.merge(network, fine_tuning.start)
         adapted._network, adapted._fine_tuning = network, fine_tuning
         return adapted
 
