@@ -129,9 +129,7 @@ WAYS = {
 def candidates(choices):
     """All settings of a way."""
     grid = {"learning_rate_init": RATES} | choices
-    return [
-        dict(zip(grid, values, strict=True)) for values in product(*grid.values())
-    ]
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
 def fitted(base, settings, X, y):
@@ -216,9 +214,7 @@ def compare(shift, seed, names, sizes, old_rows):
                 )
             for name in names:
                 row = measured(base, name, shift.task, X, y, test, seed)
-                result.append(
-                    {"dataset": shift.name, "seed": seed, "rows": size} | row
-                )
+                result.append({"dataset": shift.name, "seed": seed, "rows": size} | row)
     return result
 
 

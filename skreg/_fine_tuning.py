@@ -554,9 +554,10 @@ def begin(base, options, params, settings, key, new):
             for l, (W, whole) in enumerate(zip(network.coefs, coefs, strict=True))
             if not whole
         }
-        low_rank = LowRank.of(
-            shapes, options, network.dtype, np.random.RandomState(key)
-        )
+        if shapes:
+            low_rank = LowRank.of(
+                shapes, options, network.dtype, np.random.RandomState(key)
+            )
     return network, FineTuning(
         options,
         params,
@@ -643,9 +644,7 @@ class LowRank:
 
 def narrow(network, rank):
     """Which matrices have fewer numbers than two factors of a rank would."""
-    return [
-        W.size <= rank * (W.shape[0] + W.shape[1]) for W in network.coefs
-    ]
+    return [W.size <= rank * (W.shape[0] + W.shape[1]) for W in network.coefs]
 
 
 def either(a, b):
