@@ -9,10 +9,10 @@ hidden layers of 100 units is trained, and a new part that differs:
 - diamonds: those below one carat, then those above, which cost more.
 
 Of the new part 50, 200 or 1000 rows are learnt from, and up to 5000 others are tested
-on. Compared are the network as it is, one trained on the new rows alone, and each method
-of `fine_tune`. Each but the first chooses its learning rate among three by a three-fold
-cross-validation within the new rows; "full, l2_sp" its strength among three, too. The
-seconds are those of one fit with what was chosen.
+on. Compared are the network as it is, one trained on the new rows alone, and each
+method of `fine_tune`. Each but the first chooses its learning rate among three by a
+three-fold cross-validation within the new rows; "full, l2_sp" its strength among three,
+too. The seconds are those of one fit with what was chosen.
 
     python benchmarks/bench_fine_tuning.py [--repeats 5] [--only NAME ...] [--quick]
         [--jobs 2]

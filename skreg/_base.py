@@ -385,7 +385,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         if self.solver in STOCHASTIC_SOLVERS:
             state.optimizer = self._optimizer(state.optimizer)
             if self._fine_tuning is not None:
-                state.optimizer.anchor = self._fine_tuning.anchor
+                self._fine_tuning.ready_for(state.optimizer)
         before, state.tuner = state.tuner, None
         if settings.tuned:
             state.tuner = Tuner.of(settings.tuned, len(settings.l2), before)
@@ -420,6 +420,8 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 state.iterate = training.run(
                     history, callbacks, max_iter=self.max_iter, incremental=incremental
                 )
+            if self._fine_tuning is not None:
+                self._fine_tuning.trained_with(network)
             self._publish(problem)
 
     def _publish(self, problem):

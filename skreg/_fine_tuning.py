@@ -1,8 +1,8 @@
 """Fine-tuning: which parameters of a fitted network are trained on, and from where.
 
-The way of a `fine_tune`: `begin` makes the network that training starts from, with norms
-folded, adapters put in and outputs added, and a `FineTuning`, which says what of it is
-trained. Training itself is that of ``_training.py``. An `Adaptation` (in
+The way of a `fine_tune`: `begin` makes the network that training starts from, with
+norms folded, adapters put in and outputs added, and a `FineTuning`, which says what of
+it is trained. Training itself is that of ``_training.py``. An `Adaptation` (in
 ``fine_tuning.py``) holds what has changed; `begin` makes the same start from the same
 base again, so that nothing else needs to be kept.
 """
@@ -20,6 +20,7 @@ from scipy.special import logsumexp
 from skreg._activations import ACTIVATIONS
 from skreg._losses import MULTINOMIAL_LOG_LOSS, loss_name
 from skreg._network import Network
+from skreg._validation import writeable
 
 METHODS = ("head", "bias", "lora", "adapter", "full")
 
@@ -383,7 +384,7 @@ class FineTuning:
     coefs, intercepts : list of bool
         Which weight matrices and biases are trained as they are.
     start : ndarray of shape (n_parameters,) or None
-        The network's parameters before training, where they are needed.
+        What training pulls towards: the network's parameters before it.
     low_rank : LowRank or None
         The matrices whose change has factors.
     """
@@ -427,6 +428,17 @@ class FineTuning:
             ],
         )
 
+    def ready_for(self, optimizer):
+        """Before training: the pull, and moments of the factors."""
+        optimizer.anchor = self.start
+        if self.low_rank is not None:
+            self.low_rank.ready_for(optimizer)
+
+    def trained_with(self, network):
+        """After training: weights that are the same bits wherever they are made."""
+        if self.low_rank is not None:
+            self.low_rank.merge(network)
+
     def of_segments(self):
         """What `Engine.segments` needs to know of it."""
         return {
@@ -434,13 +446,8 @@ class FineTuning:
             "anchor": [self.options.l2_sp] * len(self.origins),
         }
 
-    @property
-    def anchor(self):
-        """What training pulls towards, or None."""
-        return self.start if self.options.l2_sp else None
-
     def mask(self, network):
-        """Which of the network's parameters are trained as they are, (n_parameters,)."""
+        """Which parameters are trained as they are, (n_parameters,)."""
         marked = copy(network)
         marked.params = np.zeros(network.params.size, dtype=bool)
         for views, trained in [
@@ -458,12 +465,11 @@ class FineTuning:
 
     def penalty(self, network, settings):
         """The penalties of what is trained, and the pull towards the start."""
-        l1 = [a if trained else 0.0 for a, trained in zip(settings.l1, self.coefs)]
-        l2 = [a if trained else 0.0 for a, trained in zip(settings.l2, self.coefs)]
-        total = network.penalty(l1, l2)
+        whole = np.array(self.coefs)
+        total = network.penalty(settings.l1 * whole, settings.l2 * whole)
         if self.low_rank is not None:
             total += self.low_rank.penalty(settings.l1, settings.l2)
-        if self.options.l2_sp:
+        if self.start is not None:
             # what is frozen has not moved
             moved = network.params.astype(np.float64) - self.start
             total += self.options.l2_sp / 2 * float(np.square(moved).sum())
@@ -534,7 +540,7 @@ def begin(base, options, params, settings, key, new):
     n_layers = len(origins)
     last = [l == n_layers - 1 for l in range(n_layers)]
     everywhere, nowhere = [True] * n_layers, [False] * n_layers
-    low_rank, start = None, network.params.copy()
+    low_rank = None
     if options.method == "head":
         coefs = intercepts = last
     elif options.method == "bias":
@@ -548,16 +554,9 @@ def begin(base, options, params, settings, key, new):
     if new is not None:
         # old and new classes are balanced against each other
         coefs, intercepts = either(coefs, last), either(intercepts, last)
-    if options.method == "lora":
-        shapes = {
-            l: W.shape
-            for l, (W, whole) in enumerate(zip(network.coefs, coefs, strict=True))
-            if not whole
-        }
-        if shapes:
-            low_rank = LowRank.of(
-                shapes, options, network.dtype, np.random.RandomState(key)
-            )
+    if options.method == "lora" and not all(coefs):
+        random_state = np.random.RandomState(key)
+        low_rank = LowRank.of(network, coefs, options, random_state)
     return network, FineTuning(
         options,
         params,
@@ -568,38 +567,57 @@ def begin(base, options, params, settings, key, new):
         declared(settings),
         coefs,
         intercepts,
-        start if options.l2_sp or low_rank is not None else None,
+        network.params.copy() if options.l2_sp else None,
         low_rank,
     )
 
 
 @dataclass
 class LowRank:
-    """Changes of low rank: W_l = W0_l + s A_l B_l.
+    """Changes of low rank: W_l = W0_l + s A_l B_l; read by the kernels.
 
     Attributes
     ----------
-    shapes : dict
-        (n_in, n_out) of the matrices W_l by their layer l.
-    rank : int
-        Columns of each A, rows of each B.
-    scale : float
+    shapes : list of (int, int)
+        (n_in, n_out) of each layer's W_l.
+    ranks : list of int
+        Columns of each A_l, rows of each B_l; 0 where W_l is no such sum.
+    scales : list of float
         s.
+    base : ndarray of shape (n_parameters,)
+        The network's parameters before training, with W0.
     factors : ndarray
-        All A_l, B_l one after the other; training changes them.
+        A_l, B_l of one layer after the other; training changes them.
+    first, second : ndarray or None
+        What the optimizer keeps of them, as in `Optimizer`.
     """
 
-    shapes: dict
-    rank: int
-    scale: float
+    shapes: list
+    ranks: list
+    scales: list
+    base: np.ndarray
     factors: np.ndarray
+    first: np.ndarray | None = None
+    second: np.ndarray | None = None
 
     @classmethod
-    def of(cls, shapes, options, dtype, random_state):
-        """A uniform in +-1 / sqrt(n_in), as in the code of Hu et al.; B zero."""
-        r = options.rank
-        size = sum(r * (n_in + n_out) for n_in, n_out in shapes.values())
-        low_rank = cls(shapes, r, options.scale, np.zeros(size, dtype))
+    def of(cls, network, whole, options, random_state):
+        """For all matrices but those trained as a whole.
+
+        A is uniform in +-1 / sqrt(n_in), as in the code of Hu et al.; B is zero.
+        """
+        shapes = [W.shape for W in network.coefs]
+        ranks = [0 if is_whole else options.rank for is_whole in whole]
+        size = sum(
+            r * (n_in + n_out) for r, (n_in, n_out) in zip(ranks, shapes, strict=True)
+        )
+        low_rank = cls(
+            shapes,
+            ranks,
+            [options.scale] * len(ranks),
+            network.params.copy(),
+            np.zeros(size, network.dtype),
+        )
         for A, _ in low_rank.by_layer().values():
             limit = len(A) ** -0.5
             A[:] = random_state.uniform(-limit, limit, A.shape)
@@ -608,28 +626,39 @@ class LowRank:
     def by_layer(self):
         """Views (A, B) by layer."""
         views, start = {}, 0
-        for l, (n_in, n_out) in self.shapes.items():
-            middle, end = start + n_in * self.rank, start + (n_in + n_out) * self.rank
-            A = self.factors[start:middle].reshape(n_in, self.rank)
-            B = self.factors[middle:end].reshape(self.rank, n_out)
-            views[l] = A, B
-            start = end
+        for l, (rank, (n_in, n_out)) in enumerate(
+            zip(self.ranks, self.shapes, strict=True)
+        ):
+            if rank:
+                middle, end = start + n_in * rank, start + (n_in + n_out) * rank
+                A = self.factors[start:middle].reshape(n_in, rank)
+                B = self.factors[middle:end].reshape(rank, n_out)
+                views[l] = A, B
+                start = end
         return views
 
-    def merge(self, network, start):
-        """Set the network's matrices to `start` plus the products.
+    def ready_for(self, optimizer):
+        """Make arrays that training can write to; moments anew with the optimizer's."""
+        self.factors = writeable(self.factors)
+        self.first, self.second = writeable(self.first), writeable(self.second)
+        if optimizer.step == 0:
+            self.first = np.zeros_like(self.factors)
+            self.second = np.zeros_like(self.factors) if optimizer.adam else None
+
+    def merge(self, network):
+        """Set the network's matrices to those of the base plus the products.
 
         The sums run in a fixed order and in double precision, with no product of
-        matrices whose rounding would depend on the machine: whoever has the start and
+        matrices whose rounding would depend on the machine: whoever has the base and
         the factors has the same bits.
         """
         before = copy(network)
-        before.params = start
+        before.params = self.base
         for l, (A, B) in self.by_layer().items():
             change = np.zeros(self.shapes[l])
             for a, b in zip(A.T, B, strict=True):
                 change += np.multiply.outer(a.astype(np.float64), b)
-            network.coefs[l][:] = before.coefs[l] + self.scale * change
+            network.coefs[l][:] = before.coefs[l] + self.scales[l] * change
         network.changed()
 
     def penalty(self, l1, l2):

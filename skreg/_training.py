@@ -129,15 +129,14 @@ class Progress:
 
 
 class Checkpoint:
-    """A copy of a network's weights to go back to, and of their moving average."""
+    """A copy of a network's weights to go back to, and of arrays that go with them."""
 
-    def __init__(self, network, average=None):
+    def __init__(self, network, *others):
         self.network = network
         self.arrays = [network.params]
         if network.statistics is not None:
             self.arrays.append(network.statistics.values)
-        if average is not None:
-            self.arrays.append(average)
+        self.arrays += [array for array in others if array is not None]
         self.copies = [array.copy() for array in self.arrays]
 
     def keep(self):
@@ -230,6 +229,9 @@ class StochasticTraining:
                 self._gather_statistics,
                 max_iter=max_iter,
             )
+        self.low_rank = None
+        if problem.fine_tuning is not None:
+            self.low_rank = problem.fine_tuning.low_rank
         self.loss_progress = loss_progress
         self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
         n_rows = len(problem.data)
@@ -267,8 +269,11 @@ class StochasticTraining:
         if self.verbose:
             printer = EpochPrinter(validates)
         # Weights to go back to: the best by validation, else those before the epoch.
+        low_rank = self.low_rank
         weights = Checkpoint(
-            self.problem.network, None if validates else self.optimizer.average
+            self.problem.network,
+            None if validates else self.optimizer.average,
+            None if low_rank is None else low_rank.factors,
         )
         try:
             for epoch in range(max_iter):
@@ -319,6 +324,7 @@ class StochasticTraining:
                 learning_rates=rates,
                 batch_size=self.batch_size,
                 statistics=problem.network.statistics,
+                low_rank=self.low_rank,
                 threads=threads,
             )
         problem.network.changed()

@@ -18,13 +18,6 @@ class Adaptation:
     with joblib, and `attach` it to the same base later: one base can have many
     adaptations, each of which takes the room of its own parameters only.
 
-    Attributes
-    ----------
-    method : str
-        Of `fine_tune`.
-    n_parameters : int
-        The numbers that are kept: those that were trained.
-
     See Also
     --------
     skreg.RegularizedMLPClassifier.fine_tune : Makes them.
@@ -84,10 +77,12 @@ class Adaptation:
 
     @property
     def method(self):
+        """The method of `fine_tune`."""
         return self._options.method
 
     @property
     def n_parameters(self):
+        """How many numbers are kept: those that were trained."""
         return self._values.size + (0 if self._factors is None else self._factors.size)
 
     def __repr__(self):
@@ -138,7 +133,7 @@ class Adaptation:
         network.params[fine_tuning.mask(network)] = self._values
         if self._factors is not None:
             fine_tuning.low_rank.factors[:] = self._factors
-            fine_tuning.low_rank.merge(network, fine_tuning.start)
+            fine_tuning.low_rank.merge(network)
         adapted._network, adapted._fine_tuning = network, fine_tuning
         return adapted
 

@@ -9,7 +9,6 @@ import pytest
 from common import (
     assert_refused,
     assert_same_fit,
-    breast_cancer,
     diabetes,
     few_epochs,
     iris,
@@ -539,8 +538,7 @@ def test_attached_adaptation_predicts_the_same_bits(base, data, method):
         name for name in vars(again) if name.endswith("_")
     }
     # training goes on from the same place with the same pull
-    start = adapted._fine_tuning.start
-    assert_array_equal(again._fine_tuning.start, start)
+    assert_array_equal(again._fine_tuning.start, adapted._fine_tuning.start)
     assert np.isfinite(again.partial_fit(X, y).loss_)
     assert pickle.dumps(again.adaptation_) != pickle.dumps(adaptation)
 

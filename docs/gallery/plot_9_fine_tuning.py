@@ -44,8 +44,8 @@ print(f"moved images {base.score(moved[test], y[test]):.3f}")
 # Methods against rows
 # --------------------
 #
-# Each method adapts the base to 20, 50, 100, 200 and 397 moved images; nothing is tuned.
-# Beside them a network of the same shape that is trained on these images alone.
+# Each method adapts the base to 20, 50, 100, 200 and 397 moved images; nothing is
+# tuned. Beside them a network of the same shape that is trained on these images alone.
 
 sizes = [20, 50, 100, 200, 397]
 methods = ["head", "bias", "lora", "adapter", "full"]
