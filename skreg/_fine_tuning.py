@@ -110,6 +110,12 @@ def same(a, b):
 
 def check_method(estimator, settings, method):
     """Refuse what the method cannot be combined with."""
+    if getattr(estimator, "skip", False):
+        # start_network knows no connection past the layers
+        raise ValueError(
+            "fine_tune does not support skip=True: a network with a connection from "
+            "the inputs to the outputs. Fit with skip=False."
+        )
     if method == "adapter" and not settings.hidden_layer_sizes:
         raise ValueError(
             "method='adapter' puts layers behind hidden layers, but "
