@@ -3,14 +3,20 @@
 from importlib.metadata import version
 
 from skreg._classifier import RegularizedMLPClassifier
+from skreg._cv import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
+from skreg._path import RegularizationPath, regularization_path
 from skreg._regressor import RegularizedMLPRegressor
 from skreg._search_space import search_space
 from skreg._versions import show_versions
 
 __version__ = version("skreg")
 __all__ = [
+    "RegularizationPath",
     "RegularizedMLPClassifier",
+    "RegularizedMLPClassifierCV",
     "RegularizedMLPRegressor",
+    "RegularizedMLPRegressorCV",
+    "regularization_path",
     "search_space",
     "show_versions",
 ]

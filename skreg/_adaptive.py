@@ -22,7 +22,7 @@ The step in log(lambda) is divided by 1 + the number of times that the sign has 
 goes to and fro.
 """
 
-from copy import copy, deepcopy
+from copy import deepcopy
 from dataclasses import dataclass
 from math import exp, isnan, log
 
@@ -151,13 +151,14 @@ class Tuner:
         optimizer : Optimizer
         """
         network = problem.network
-        # a network whose parameters are these has them by layer
-        directions = copy(network)
         with np.errstate(over="ignore", invalid="ignore"):
-            directions.params = problem.validation_loss.gradient() * metric(optimizer)
+            directions = problem.validation_loss.gradient() * metric(optimizer)
             for name, strengths in self.strengths.items():
                 for strength, W, direction in zip(
-                    strengths, network.coefs, directions.coefs, strict=True
+                    strengths,
+                    network.matrices(),
+                    network.matrices(directions),
+                    strict=True,
                 ):
                     strength.move(hypergradient(name, W, direction))
         self.set_strengths(problem.settings)

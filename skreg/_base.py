@@ -181,11 +181,11 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             problem = self._problem_with_validation(
                 training, settings, X_val, y_val, sample_weight_val
             )
-        self._run(problem, settings, X, y, sample_weight)
+        self._run_schedule(problem, settings, X, y, sample_weight)
         return self
 
-    def _run(self, problem, settings, X, y, sample_weight):
-        """Train for max_iter epochs."""
+    def _run_schedule(self, problem, settings, X, y, sample_weight):
+        """Train for max_iter epochs, with the schedule from its beginning."""
         state = self._state
         state.schedule = self._new_schedule()
         state.loss_progress = self._new_progress()
@@ -296,14 +296,17 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
     @_fit_context(prefer_skip_nested_validation=True)
     def _adapt(self, base, options, params, given, given_for_validation):
         """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
-        X, y, sample_weight = given
         settings = read_settings(self)
         check_method(self, settings, options.method)
         check_validation_given(self, *given_for_validation)
         refuse_other_network(base._declared_network(), declared(settings))
         self._adopt(base)
-        training, _, layer_sizes = self._read_training(
-            X, y, sample_weight, settings, reset=False, widen=True
+        X, y, sample_weight = given
+        X, y = self._read(X, y, reset=False)
+        weights = check_weights(sample_weight, X)
+        self._widen(y, weights)
+        training, _, layer_sizes = self._training_data(
+            X, y, weights, settings, reset=False
         )
         random_state = check_random_state(self.random_state)
         key = random_state.randint(0, 2**32, size=2, dtype=np.uint32)
@@ -319,7 +322,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         problem = self._problem_with_validation(
             training, settings, *given_for_validation
         )
-        self._run(problem, settings, X, y, sample_weight)
+        self._run_schedule(problem, settings, *given)
         return self
 
     def _adopt(self, base):
@@ -373,7 +376,22 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
     ):
         """Run the solver on a problem and set the fitted attributes."""
-        state = self._state
+        callbacks = FitCallbacks(
+            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
+        )
+        with callbacks.fit():
+            self._solve(problem, callbacks, incremental=incremental)
+            self._publish(settings)
+
+    def _solve(self, problem, callbacks, *, incremental=False, loops=None):
+        """Run the solver, with the engine `loops` if there is one.
+
+        Returns
+        -------
+        training : StochasticTraining or LBFGSTraining
+            With its engine, which another strength of the same problem can use.
+        """
+        settings, state = problem.settings, self._state
         network = problem.network
         network.params = writeable(network.params)
         if network.statistics is not None:
@@ -395,40 +413,41 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         history.validation_scores = None
         if problem.validation_score is not None:
             history.validation_scores = []
-        callbacks = FitCallbacks(
-            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
-        )
-        with callbacks.fit():
-            if self.solver == "lbfgs":
-                training = LBFGSTraining(
-                    problem, tol=self.tol, max_fun=self.max_fun, verbose=self.verbose
-                )
-                training.run(history, callbacks, max_iter=self.max_iter)
-            else:
-                batch_size = 200 if self.batch_size == "auto" else self.batch_size
-                training = StochasticTraining(
-                    problem,
-                    state.optimizer,
-                    state.schedule,
-                    state.loss_progress,
-                    state.key,
-                    batch_size=min(batch_size, len(problem.data)),
-                    shuffle=self.shuffle,
-                    verbose=self.verbose,
-                    max_iter=self.max_iter,
-                )
-                state.iterate = training.run(
-                    history, callbacks, max_iter=self.max_iter, incremental=incremental
-                )
-            if self._fine_tuning is not None:
-                self._fine_tuning.trained_with(network)
-            self._publish(problem)
+        if self.solver == "lbfgs":
+            training = LBFGSTraining(
+                problem,
+                tol=self.tol,
+                max_fun=self.max_fun,
+                verbose=self.verbose,
+                loops=loops,
+            )
+            training.run(history, callbacks, max_iter=self.max_iter)
+        else:
+            batch_size = 200 if self.batch_size == "auto" else self.batch_size
+            training = StochasticTraining(
+                problem,
+                state.optimizer,
+                state.schedule,
+                state.loss_progress,
+                state.key,
+                batch_size=min(batch_size, len(problem.data)),
+                shuffle=self.shuffle,
+                verbose=self.verbose,
+                max_iter=self.max_iter,
+                loops=loops,
+            )
+            state.iterate = training.run(
+                history, callbacks, max_iter=self.max_iter, incremental=incremental
+            )
+        if self._fine_tuning is not None:
+            self._fine_tuning.trained_with(network)
+        return training
 
-    def _publish(self, problem):
+    def _publish(self, settings):
         """Set the fitted attributes that are not properties."""
         history = self._state.history
-        self.l1_ = list(map(float, problem.settings.l1))
-        self.l2_ = list(map(float, problem.settings.l2))
+        self.l1_ = list(map(float, settings.l1))
+        self.l2_ = list(map(float, settings.l2))
         self.loss_ = history.loss
         self.loss_curve_ = history.loss_curve
         self.learning_rates_ = (
@@ -440,7 +459,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         self.n_outputs_ = self._network.layer_sizes[-1]
         self.out_activation_ = self._network.loss.out_activation
         self.validation_scores_ = history.validation_scores
-        if problem.validation_score is None:
+        if history.validation_scores is None:
             self.best_loss_ = min(history.loss_curve, default=history.loss)
             self.best_validation_score_ = None
         else:
@@ -464,6 +483,12 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         """Bias vectors, each (n_out,)."""
         self._check_fitted()
         return self._network.intercepts
+
+    @property
+    def skip_coef_(self):
+        """Weights from the inputs to the outputs; None without ``skip``."""
+        self._check_fitted()
+        return self._network.skip_coef
 
     @property
     def folded_coefs_(self):
@@ -523,12 +548,16 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
 
     @property
     def feature_importances_(self):
-        """Norms of the features' rows in the first weight matrix, (n_features,).
+        """Norms of the features' outgoing weights, (n_features,).
 
-        Zero exactly where all outgoing weights are. Comparable between features only
-        if these have a common scale.
+        Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``.
+        Zero exactly where all of them are. Comparable between features only if these
+        have a common scale.
         """
-        return np.linalg.norm(self.coefs_[0], axis=1)
+        outgoing = [self.coefs_[0]]
+        if self.skip_coef_ is not None:
+            outgoing.append(self.skip_coef_)
+        return np.linalg.norm(np.hstack(outgoing), axis=1)
 
     @property
     def zero_share_(self):
@@ -608,10 +637,20 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
         classes=None,
     ):
         """Read the data; make the network and the state, or check those that go on."""
-        training, targets, layer_sizes = self._read_training(
+        X, y = self._read(X, y, reset=not goes_on)
+        weights = check_weights(sample_weight, X)
+        return self._build(
+            X, y, weights, settings, goes_on, incremental=incremental, classes=classes
+        )
+
+    def _build(
+        self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
+    ):
+        """The same for data that `_read` gave, and checked weights."""
+        training, targets, layer_sizes = self._training_data(
             X,
             y,
-            sample_weight,
+            weights,
             settings,
             reset=not goes_on,
             incremental=incremental,
@@ -632,6 +671,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 np.dtype(self.dtype),
                 batch_norm=settings.batch_norm,
                 residual=settings.residual,
+                skip=settings.skip,
             )
             self._network.initialise(
                 random_state,
@@ -639,32 +679,19 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             )
         return training
 
-    def _read_training(
-        self,
-        X,
-        y,
-        sample_weight,
-        settings,
-        *,
-        reset,
-        widen=False,
-        incremental=False,
-        classes=None,
+    def _training_data(
+        self, X, y, weights, settings, *, reset, incremental=False, classes=None
     ):
         """The TrainingData, their targets in full precision, and sizes of layers.
 
-        With `reset` y sets how targets are read; with `widen` it may add to it.
+        With `reset` y sets how targets are read.
         """
-        X, y = self._read(X, y, reset=reset)
         if settings.attack is not None and sparse.issparse(X):
             raise ValueError(
                 f"adversarial={self.adversarial!r} does not support sparse X: a "
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
         check_augmentable(settings.row_functions, settings.augmentation, X)
-        weights = check_weights(sample_weight, X)
-        if widen:
-            self._widen(y, weights)
         targets, n_outputs = self._encode_targets(y, weights, reset, classes)
         weights = self._reweight(y, weights, incremental)
         training = TrainingData(X, y, self._kernel_targets(targets), weights)
@@ -734,6 +761,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
             ("activation", settings.activations, network.activations),
             ("batch_norm", settings.batch_norm, network.batch_norm),
             ("residual", settings.residual, network.residual),
+            ("skip", settings.skip, network.skip),
             ("dtype", np.dtype(self.dtype), network.dtype),
             ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
             ("loss", loss_name(loss), loss_name(network.loss)),

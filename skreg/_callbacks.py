@@ -23,7 +23,8 @@ class FitCallbacks:
 
     Parameters
     ----------
-    estimator : estimator
+    estimator : estimator or None
+        None: no callbacks.
     X, y, sample_weight
         What the user gave to fit; callbacks see these.
     max_iter : int
@@ -32,7 +33,16 @@ class FitCallbacks:
         if training ended now.
     """
 
-    def __init__(self, estimator, X, y, sample_weight, *, max_iter, snapshot):
+    def __init__(
+        self,
+        estimator=None,
+        X=None,
+        y=None,
+        sample_weight=None,
+        *,
+        max_iter=None,
+        snapshot=None,
+    ):
         self.estimator = estimator
         self.given = {
             "X": X,
@@ -43,7 +53,7 @@ class FitCallbacks:
             "reconstruction_attributes": snapshot,
         }
         self.context = None
-        if HAVE_CALLBACKS:
+        if HAVE_CALLBACKS and estimator is not None:
             self.context = estimator._init_callback_context(max_subtasks=max_iter)
 
     @contextmanager

@@ -45,7 +45,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
     l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
-        (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
+        (hidden layers + 1, and one more, the last, with ``skip=True``). Applied by a
+        proximal step, so weights become exactly 0.
         "auto" tunes one for each during the fit, on the validation data of
         ``early_stopping=True``, by approximate gradients of the validation loss
         (Luketina et al. 2016). Not with "lbfgs" or ``batch_norm``.
@@ -73,6 +74,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     residual : bool, default=False
         Whether a hidden layer adds its input to its output (He et al. 2016), wherever
         it follows a hidden layer of the same width.
+    skip : bool, default=False
+        Whether the inputs are also connected to the outputs by weights of their own:
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
     label_smoothing : float, default=0.0
         Share of the targets, in [0, 1), that is spread evenly over the classes
         (Szegedy et al. 2016), in training only; for each label of multilabel targets.
@@ -169,6 +174,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Weight matrices.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
+    skip_coef_ : ndarray of shape (n_features, n_outputs) or None
+        Weights of the connection from the inputs to the outputs, with ``skip=True``.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -178,7 +185,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Strengths of the penalties, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
     feature_importances_ : ndarray of shape (n_features,)
-        Norms of the rows of ``coefs_[0]``.
+        Norms of the features' outgoing weights: of the rows of ``coefs_[0]`` and, with
+        ``skip=True``, ``skip_coef_`` together.
     zero_share_ : float
         Share of the weights, biases apart, that are exactly zero.
     classes_ : ndarray of shape (n_classes,)
@@ -221,6 +229,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     References
     ----------
+    Cheng et al. (2016). Wide & deep learning for recommender systems. Workshop on Deep
+    Learning for Recommender Systems.
+
     Luketina, Berglund, Greff, Raiko (2016). Scalable gradient-based tuning of
     continuous regularization hyperparameters. ICML.
 
@@ -271,6 +282,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         dropout_schedule=None,
         batch_norm=False,
         residual=False,
+        skip=False,
         label_smoothing=0.0,
         max_norm=None,
         max_grad_norm=None,
@@ -313,6 +325,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         self.dropout_schedule = dropout_schedule
         self.batch_norm = batch_norm
         self.residual = residual
+        self.skip = skip
         self.label_smoothing = label_smoothing
         self.max_norm = max_norm
         self.max_grad_norm = max_grad_norm

@@ -14,7 +14,7 @@ from skreg._losses import Loss
 
 @dataclass
 class Network:
-    """Layer sizes, activations, loss and the parameters W_0, b_0, W_1, b_1, ...
+    """Layer sizes, activations, loss and the parameters W_0, b_0, W_1, b_1, ..., theta.
 
     Attributes
     ----------
@@ -30,9 +30,12 @@ class Network:
     residual : bool or list of int
         As for the kernels' Engine: a list gives the layers that each hidden layer's
         connection reaches back.
+    skip : bool
+        Whether the inputs are connected to the outputs: x theta is added to these.
     params : ndarray of shape (n_parameters,)
         The optimizer works on this one array; `coefs` and `intercepts` are views. A
-        layer's weights, its biases, then the scale and the shift of its norm.
+        layer's weights, its biases, then the scale and the shift of its norm; at the
+        very end theta.
     statistics : Statistics or None
         What prediction normalises by.
     """
@@ -44,6 +47,7 @@ class Network:
     dtype: np.dtype
     batch_norm: str | None = None
     residual: bool | list = False
+    skip: bool = False
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a
@@ -52,8 +56,8 @@ class Network:
     _folded: object = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self):
-        *_, (start, _, n_out) = self._layers()
-        self.params = np.zeros(start + n_out, self.dtype)
+        size = self._layers_end + self.skip * self.layer_sizes[0] * self.layer_sizes[-1]
+        self.params = np.zeros(size, self.dtype)
         if self.batch_norm is not None:
             self.statistics = _batch_norm.Statistics.of(self._hidden, self.dtype)
             for scale in self.scales:
@@ -69,11 +73,25 @@ class Network:
 
     @property
     def coefs(self):
-        """Views of the weight matrices, each (n_in, n_out)."""
-        return [
-            self.params[bias - n_in * n_out : bias].reshape(n_in, n_out)
+        """Views of the layers' weight matrices, each (n_in, n_out)."""
+        return self.matrices()[: len(self.layer_sizes) - 1]
+
+    @property
+    def skip_coef(self):
+        """A view of theta, (n_features, n_outputs); None without `skip`."""
+        return self.matrices()[-1] if self.skip else None
+
+    def matrices(self, params=None):
+        """Views of all weight matrices, theta last, in `params` or an array like it."""
+        params = self.params if params is None else params
+        views = [
+            params[bias - n_in * n_out : bias].reshape(n_in, n_out)
             for bias, n_in, n_out in self._layers()
         ]
+        if self.skip:
+            shape = self.layer_sizes[0], self.layer_sizes[-1]
+            views.append(params[self._layers_end :].reshape(shape))
+        return views
 
     @property
     def intercepts(self):
@@ -106,17 +124,24 @@ class Network:
             yield start + n_in * n_out, n_in, n_out
             start += n_in * n_out + (3 if normalised else 1) * n_out
 
+    @property
+    def _layers_end(self):
+        """Where theta begins, if there is one."""
+        *_, (bias, _, n_out) = self._layers()
+        return bias + n_out
+
     def per_parameter(self, strengths):
         """One strength per weight matrix as one per parameter, 0 for what is none."""
         spread = np.zeros(self.params.size)
-        for strength, (bias, n_in, n_out) in zip(
-            strengths, self._layers(), strict=True
-        ):
-            spread[bias - n_in * n_out : bias] = strength
+        for strength, W in zip(strengths, self.matrices(spread), strict=True):
+            W[:] = strength
         return spread
 
     def folded(self):
-        """Weights and biases of a network without norms that predicts the same."""
+        """Weights and biases of a network without norms that predicts the same.
+
+        Theta stays as it is.
+        """
         if self.batch_norm is None:
             return self.coefs, self.intercepts
         return _batch_norm.folded(
@@ -139,6 +164,8 @@ class Network:
         if self._folded is None:
             parts = zip(*self.folded(), strict=True)
             flat = [array.ravel() for pair in parts for array in pair]
+            if self.skip:
+                flat.append(self.skip_coef.ravel())
             self._folded = np.concatenate(flat).astype(self.dtype)
         return self._folded
 
@@ -166,7 +193,8 @@ class Network:
         """Random weights as each layer's activation asks; biases of the output given.
 
         Without a hidden layer the weights start at zero: the problem is convex and has
-        no symmetry to break.
+        no symmetry to break. So does theta: the network begins as it would without the
+        connection, with predictions of the same size.
         """
         if self.activations:
             bounds = [ACTIVATIONS[name].bound for name in self.activations] + [glorot]
@@ -218,6 +246,7 @@ class Network:
             training=training,
             threads=threads,
             residual=self.residual,
+            skip=self.skip,
             **regularizers,
         )
 
@@ -233,15 +262,17 @@ class Network:
         """Room for the outputs of n rows, (n, n_outputs)."""
         return np.empty((n, self.layer_sizes[-1]), self.dtype)
 
-    def predict(self, X, *, raw=False, out=None):
+    def predict(self, X, *, raw=False, out=None, subset=None):
         """Predictions, or raw outputs before the inverse link: (n, n_outputs).
 
-        May run in several threads at once.
+        Of all rows, or of those in `subset`, an array of intp. May run in several
+        threads at once.
         """
+        data = self.data(X, subset=subset)
         if out is None:
-            out = self.empty_outputs(X.shape[0])
+            out = self.empty_outputs(len(data))
         # popping and assigning are atomic, asking for the length first would not be
-        threads = _threads.wanted(self.operations(X.shape[0], training=False))
+        threads = _threads.wanted(self.operations(len(data), training=False))
         try:
             loops = self._idle.pop()
         except IndexError:
@@ -249,16 +280,14 @@ class Network:
         if loops is None or loops.threads < threads:
             loops = self.engine(training=False, threads=threads)
         with _threads.borrowed(threads) as granted:
-            loops.predict(
-                self.prediction_params, self.data(X), out, raw=raw, threads=granted
-            )
+            loops.predict(self.prediction_params, data, out, raw=raw, threads=granted)
         self._idle[:] = [loops]
         return out
 
     def penalty(self, l1, l2):
-        """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2; strengths per layer."""
+        """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2; strengths per matrix."""
         total = 0.0
-        for W, a, b in zip(self.coefs, l1, l2, strict=True):
+        for W, a, b in zip(self.matrices(), l1, l2, strict=True):
             if a:
                 total += a * float(np.abs(W).sum(dtype=np.float64))
             if b:
@@ -267,5 +296,6 @@ class Network:
 
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
-        nonzero = sum(int(np.count_nonzero(W)) for W in self.coefs)
-        return 1.0 - nonzero / sum(W.size for W in self.coefs)
+        matrices = self.matrices()
+        nonzero = sum(int(np.count_nonzero(W)) for W in matrices)
+        return 1.0 - nonzero / sum(W.size for W in matrices)

@@ -37,6 +37,7 @@ CONSTRAINTS = {
     "dropout_schedule": [Schedule, None],
     "batch_norm": ["boolean", StrOptions({"before", "after"})],
     "residual": ["boolean"],
+    "skip": ["boolean"],
     "max_norm": [BOUND, "array-like", None],
     "max_grad_norm": [BOUND, None],
     "weight_averaging": [StrOptions(set(averaging.NAMES)), BaseEstimator, None],
@@ -79,12 +80,13 @@ class Settings:
     hidden_layer_sizes, activations, dropout : list
         One entry per hidden layer.
     l1, l2 : list of float
-        One per weight matrix. Those that are tuned change with the epochs.
+        One per weight matrix, that of `skip` last. Those that are tuned change with
+        the epochs.
     input_dropout, weight_decay, label_smoothing : float
     batch_norm : {"before", "after"} or None
-    residual : bool
+    residual, skip : bool
     max_norm : list of float
-        One per weight matrix; infinity is no bound.
+        Likewise; infinity is no bound.
     max_grad_norm : float
         Likewise.
     averaging : object or None
@@ -110,6 +112,7 @@ class Settings:
     input_dropout: float
     batch_norm: str | None = None
     residual: bool = False
+    skip: bool = False
     label_smoothing: float = 0.0
     max_norm: list | None = None
     max_grad_norm: float = np.inf
@@ -152,6 +155,10 @@ def read_settings(estimator):
                 f"hidden layer; got {estimator.hidden_layer_sizes!r}."
             )
     n = len(hidden)
+    skip = bool(estimator.skip)
+    n_matrices, matrix = n + 1, "weight matrix"
+    if skip:
+        n_matrices, matrix = n + 2, "weight matrix, the last for skip=True"
     check_scoring_name(estimator.scoring)
 
     tuned = tuple(name for name in START if is_auto(getattr(estimator, name)))
@@ -161,9 +168,9 @@ def read_settings(estimator):
     def strengths(name):
         return per_layer(
             START[name] if name in tuned else getattr(estimator, name),
-            n + 1,
+            n_matrices,
             name,
-            "weight matrix",
+            matrix,
             valid=lambda v: 0 <= v < np.inf,
             rule="a finite number >= 0",
         )
@@ -194,12 +201,13 @@ def read_settings(estimator):
         input_dropout=float(estimator.input_dropout),
         batch_norm=norm_position(estimator.batch_norm),
         residual=bool(estimator.residual),
+        skip=skip,
         label_smoothing=float(getattr(estimator, "label_smoothing", 0.0)),
         max_norm=per_layer(
             np.inf if estimator.max_norm is None else estimator.max_norm,
-            n + 1,
+            n_matrices,
             "max_norm",
-            "weight matrix",
+            matrix,
             valid=lambda v: v > 0,
             rule="a number > 0, or infinity for no bound",
         ),
@@ -234,6 +242,12 @@ def check_layers(settings):
             f"batch_norm={settings.batch_norm!r} normalises hidden layers, but "
             "hidden_layer_sizes=() has none. Scale the features, for example with "
             "StandardScaler, and set batch_norm=False."
+        )
+    if settings.skip and not hidden:
+        raise ValueError(
+            "skip=True connects the inputs to the outputs past hidden layers; with "
+            "hidden_layer_sizes=() that connection is the whole network, and would be "
+            "there twice. Set skip=False, or give hidden_layer_sizes a layer."
         )
     if not settings.residual:
         return

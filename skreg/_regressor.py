@@ -58,7 +58,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Without effect for "poisson" and "gamma".
     l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
-        (hidden layers + 1). Applied by a proximal step, so weights become exactly 0.
+        (hidden layers + 1, and one more, the last, with ``skip=True``). Applied by a
+        proximal step, so weights become exactly 0.
         "auto" tunes one for each during the fit, on the validation data of
         ``early_stopping=True``, by approximate gradients of the validation loss
         (Luketina et al. 2016). Not with "lbfgs" or ``batch_norm``.
@@ -86,6 +87,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     residual : bool, default=False
         Whether a hidden layer adds its input to its output (He et al. 2016), wherever
         it follows a hidden layer of the same width.
+    skip : bool, default=False
+        Whether the inputs are also connected to the outputs by weights of their own:
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
     max_norm : float, array-like of float or None, default=None
         Bound > 0 on the norm of each unit's incoming weights, projected after each step
         (Srivastava et al. 2014); one for all weight matrices or one for each.
@@ -176,6 +181,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Weight matrices.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
+    skip_coef_ : ndarray of shape (n_features, n_outputs) or None
+        Weights of the connection from the inputs to the outputs, with ``skip=True``.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -185,7 +192,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Strengths of the penalties, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
     feature_importances_ : ndarray of shape (n_features,)
-        Norms of the rows of ``coefs_[0]``.
+        Norms of the features' outgoing weights: of the rows of ``coefs_[0]`` and, with
+        ``skip=True``, ``skip_coef_`` together.
     zero_share_ : float
         Share of the weights, biases apart, that are exactly zero.
     loss_ : float
@@ -226,6 +234,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     References
     ----------
+    Cheng et al. (2016). Wide & deep learning for recommender systems. Workshop on Deep
+    Learning for Recommender Systems.
+
     Luketina, Berglund, Greff, Raiko (2016). Scalable gradient-based tuning of
     continuous regularization hyperparameters. ICML.
 
@@ -294,6 +305,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         dropout_schedule=None,
         batch_norm=False,
         residual=False,
+        skip=False,
         max_norm=None,
         max_grad_norm=None,
         weight_averaging=None,
@@ -338,6 +350,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.dropout_schedule = dropout_schedule
         self.batch_norm = batch_norm
         self.residual = residual
+        self.skip = skip
         self.max_norm = max_norm
         self.max_grad_norm = max_grad_norm
         self.weight_averaging = weight_averaging

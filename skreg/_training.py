@@ -50,6 +50,8 @@ class Problem:
         Makes other data of as many rows for each epoch.
     fine_tuning : FineTuning or None
         Which parameters are trained, if not all.
+    budgeted : bool
+        Whether it is no failure that training ends at max_iter.
     """
 
     network: object
@@ -60,6 +62,7 @@ class Problem:
     tuner: object = None
     transform: object = None
     fine_tuning: object = None
+    budgeted: bool = False
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
@@ -188,7 +191,11 @@ class StochasticTraining:
         As in the estimators.
     max_iter : int
         Epochs of this fit, for what depends on its end.
+    loops : Engine or None
+        Of an earlier training of the same network by the same settings.
     """
+
+    interrupted = False
 
     def __init__(
         self,
@@ -202,6 +209,7 @@ class StochasticTraining:
         shuffle,
         verbose,
         max_iter,
+        loops=None,
     ):
         self.problem = problem
         self.optimizer = optimizer
@@ -211,7 +219,7 @@ class StochasticTraining:
         self.verbose = verbose
         network, settings = problem.network, problem.settings
         self.threads = _threads.wanted(network.operations(batch_size, training=True))
-        self.engine = network.engine(
+        self.engine = loops or network.engine(
             settings, capacity=batch_size, threads=self.threads
         )
         if problem.tuner is not None:
@@ -291,6 +299,7 @@ class StochasticTraining:
         except KeyboardInterrupt:
             done = f"{history.n_iter} epochs and part of the next"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+            self.interrupted = True
         iterate = None
         if self.average is not None:
             iterate = self.problem.network.weights()
@@ -412,7 +421,7 @@ class StochasticTraining:
         return stops
 
     def _warn_if_not_converged(self, max_iter):
-        if not self.runs_to_the_end:
+        if not self.runs_to_the_end and not self.problem.budgeted:
             warnings.warn(
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "
                 "max_iter or learning_rate_init, or take a schedule with an end, such "
@@ -433,9 +442,13 @@ class LBFGSTraining:
     problem : Problem
     tol, max_fun, verbose
         As in the estimators.
+    loops : Engine or None
+        As in `StochasticTraining`.
     """
 
-    def __init__(self, problem, *, tol, max_fun, verbose):
+    interrupted = False
+
+    def __init__(self, problem, *, tol, max_fun, verbose, loops=None):
         self.problem = problem
         self.tol = tol
         self.max_fun = max_fun
@@ -446,7 +459,7 @@ class LBFGSTraining:
         if network.statistics is None:
             rows = min(engine.CHUNK_ROWS, rows)
         self.threads = _threads.wanted(network.operations(rows, training=True))
-        self.engine = network.engine(
+        self.engine = loops or network.engine(
             problem.settings, capacity=rows, threads=self.threads
         )
         self.gradient = np.empty_like(network.params)
@@ -572,6 +585,7 @@ class LBFGSTraining:
         except KeyboardInterrupt:
             done = f"{history.n_iter} iterations"
             warnings.warn(INTERRUPTED.format(done=done), UserWarning)
+            self.interrupted = True
             return
         if not np.isfinite(result.fun):
             warnings.warn(

@@ -6,9 +6,15 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
+from skreg._path_display import RegularizationPathDisplay
 from skreg.adversarial import adversarial_examples, without_names
 
-__all__ = ["RobustnessCurve", "RobustnessCurveDisplay", "robustness_curve"]
+__all__ = [
+    "RegularizationPathDisplay",
+    "RobustnessCurve",
+    "RobustnessCurveDisplay",
+    "robustness_curve",
+]
 
 
 @dataclass

@@ -38,7 +38,7 @@ def random_targets(loss, rng, shape):
 def random_params(network, rng):
     """Weights that keep the units' inputs near 1, and biases."""
     params = rng.normal(size=network.n_parameters)
-    for W, _ in network.layers(params):
+    for W in network.matrices(params):
         W /= np.sqrt(len(W))
     return params
 
@@ -67,6 +67,7 @@ def engine_of(network, dtype=np.float64, **settings):
         batch_norm=POSITIONS[network.batch_norm],
         norm_epsilon=NORM_EPSILON,
         residual=network.residual,
+        skip=network.skip,
         label_smoothing=network.label_smoothing,
         **settings,
     )

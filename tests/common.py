@@ -49,6 +49,8 @@ def data_for(estimator):
 def all_weights(estimator):
     """Weights and biases in one array."""
     arrays = [*estimator.coefs_, *estimator.intercepts_]
+    if estimator.skip:
+        arrays.append(estimator.skip_coef_)
     return np.concatenate([array.ravel() for array in arrays])
 
 

@@ -1,8 +1,8 @@
 """What the compiled core computes, in plain NumPy: the oracle of the tests.
 
 Written to be read and to be right, not to be fast: float64, whole matrices, one
-formula per line. Parameters stand in one flat vector W_0, b_0, W_1, b_1, ..., as in
-the kernels; penalties are given per parameter, zero for biases.
+formula per line. Parameters stand in one flat vector W_0, b_0, W_1, b_1, ..., theta,
+as in the kernels; penalties are given per parameter, zero for biases.
 """
 
 from dataclasses import dataclass, field
@@ -239,11 +239,13 @@ class Network:
     input_dropout: float = 0.0
     batch_norm: str | None = None
     residual: bool | list = False
+    skip: bool = False
     label_smoothing: float = 0.0
 
     @property
     def n_parameters(self):
-        return self._starts()[-1]
+        theta = self.layer_sizes[0] * self.layer_sizes[-1]
+        return self._starts()[-1] + self.skip * theta
 
     def _starts(self):
         """Where the parameters of each layer begin, and where the last ends."""
@@ -264,6 +266,16 @@ class Network:
             views.append((W, params[bias : bias + n_out]))
         return views
 
+    def theta(self, params):
+        """A view of the weights from the inputs to the outputs, at the end."""
+        shape = self.layer_sizes[0], self.layer_sizes[-1]
+        return params[self._starts()[-1] :].reshape(shape)
+
+    def matrices(self, params):
+        """Views of all weight matrices, theta last."""
+        theta = [self.theta(params)] if self.skip else []
+        return [W for W, _ in self.layers(params)] + theta
+
     def norms(self, params):
         """Views (scale, shift) of a flat vector, of every hidden layer."""
         if not self.batch_norm:
@@ -276,16 +288,16 @@ class Network:
     def of_vectors(self, weights, biases):
         """A value per weight matrix, and one per layer's biases and norm, flat."""
         spread = np.zeros(self.n_parameters)
-        starts = pairwise(self._starts())
-        for l, (start, end) in enumerate(starts):
-            spread[start:end] = biases[l]
-            self.layers(spread)[l][0][:] = weights[l]
+        for value, (start, end) in zip(biases, pairwise(self._starts()), strict=True):
+            spread[start:end] = value
+        for value, W in zip(weights, self.matrices(spread), strict=True):
+            W[:] = value
         return spread
 
     def per_parameter(self, strengths):
         """Strengths per weight matrix as a flat vector, zero for what is none."""
         spread = np.zeros(self.n_parameters)
-        for strength, (W, _) in zip(strengths, self.layers(spread), strict=True):
+        for strength, W in zip(strengths, self.matrices(spread), strict=True):
             W[:] = strength
         return spread
 
@@ -312,11 +324,12 @@ class Network:
         return int(self.residual and l > 0 and same_width)
 
     def forward(self, params, X, masks=None, shares=None, statistics=None):
-        """Raw outputs z_L, and what each layer saw, for `backward`.
+        """Raw outputs f, and what each layer saw, for `backward`.
 
         x_0 = mask_0 X,  z_l = x_l W_l + b_l
         x_{l+1} = mask_{l+1} act_l(norm_l(z_l)), or mask_{l+1} norm_l(act_l(z_l)),
                   + x_{l+1-k} under a residual connection that reaches back k layers
+        f = z_L, + x_0 theta with skip
 
         shares: of the rows in the batch's weight; statistics: [(means, variances), ...]
         to normalise by instead of the batch's own, for a batch of one row.
@@ -348,7 +361,7 @@ class Network:
                 a = act(layer["u"]) if self.batch_norm == "before" else layer["u"]
             k = self.reach(l)
             x = masks[l + 1] * a + (seen[l + 1 - k]["x"] if k else 0)
-        return z, seen
+        return z + (seen[0]["x"] @ self.theta(params) if self.skip else 0), seen
 
     def predict(self, params, X):
         return LOSSES[self.loss][2](self.forward(params, X)[0])
@@ -366,7 +379,7 @@ class Network:
         D_L = s_i / rows dloss/dz_L,  dW_l = x_l^T D_l,  db_l = sum_i D_l,
         G_{l-1} = D_l W_l^T [+ G that residual connections carry to there],
         D_{l-1} = G_{l-1} mask_l act'(z_{l-1}), with the norm's gradient before or after
-        the slope.
+        the slope;  dtheta = x_0^T D_L.
         """
         value, _, gradient = self.backward(params, X, y, weights, masks, statistics)
         return value, gradient
@@ -382,6 +395,10 @@ class Network:
         value = share @ loss_values(self.loss, self.parameter, f, y)
         D = share[:, None] * loss_deltas(self.loss, self.parameter, f, y)
         gradient = np.zeros(self.n_parameters)
+        by_theta = 0
+        if self.skip:
+            self.theta(gradient)[:] = seen[0]["x"].T @ D
+            by_theta = D @ self.theta(params).T
         layers = list(zip(self.layers(params), self.layers(gradient), strict=True))
         G, carried = None, [0] * len(layers)
         for l in reversed(range(len(layers))):
@@ -410,7 +427,7 @@ class Network:
             if l < len(self.activations) and self.batch_norm == "before":
                 db[:] = 0  # but for rounding
             G = D @ W.T + (carried[l - 1] if l else 0)
-        self.input_gradient = G
+        self.input_gradient = G + by_theta
         return value, seen, gradient
 
 
@@ -641,7 +658,10 @@ def run_epoch(
             gradient = gradient * max_grad_norm / length
             of_factors = of_factors * max_grad_norm / length
         stepped = optimizer_step(optimizer, params, gradient, rate, strengths)
-        for bound, (W, _) in zip(max_norm or [], network.layers(stepped), strict=False):
+        matrices = network.matrices(stepped)
+        for bound, W in zip(
+            max_norm or [np.inf] * len(matrices), matrices, strict=True
+        ):
             W[:] = project(W, bound)
         params = np.where(trained, stepped, params)
         if low_rank is not None:

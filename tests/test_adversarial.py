@@ -76,8 +76,10 @@ def adversarial_rows(attack, network, params, X, y, weights, masks, step):
 
 @pytest.mark.parametrize("input_dropout", [0.0, 0.25])
 @pytest.mark.parametrize("given", ATTACKS, ids=str)
-@pytest.mark.parametrize("batch_norm", [None, "before"])
-def test_steps_equal_the_oracle(batch_norm, given, input_dropout):
+@pytest.mark.parametrize(
+    ("batch_norm", "skip"), [(None, False), (None, True), ("before", True)]
+)
+def test_steps_equal_the_oracle(batch_norm, skip, given, input_dropout):
     attack = checked(AdversarialTraining(**given))
     network = reference.Network(
         [70, 11, 6, 3],
@@ -86,6 +88,7 @@ def test_steps_equal_the_oracle(batch_norm, given, input_dropout):
         dropout=[0.25, 0.0],
         input_dropout=input_dropout,
         batch_norm=batch_norm,
+        skip=skip,
     )
     rng = np.random.default_rng(0)
     rows = 9
@@ -117,7 +120,7 @@ def test_steps_equal_the_oracle(batch_norm, given, input_dropout):
         got,
         data_of(X, y, weights),
         optimizer=optimizer,
-        segments=loops.segments([0.0] * 3, [0.0] * 3),
+        segments=loops.segments([0.0] * 4, [0.0] * 4),
         key=KEY,
         epoch=0,
         order=None,

@@ -51,6 +51,7 @@ BAD_PARAMETERS = [
     ("batch_norm", "middle", ["middle", "'after'"]),
     ("residual", "yes", ["yes"]),
     ("residual", True, ["equal widths", "(100,)"]),
+    ("skip", "yes", ["yes"]),
     ("max_norm", 0.0, ["(0.0, inf]", "0.0"]),
     ("max_norm", [1.0], ["one per weight matrix, here 2", "with 1"]),
     ("max_norm", [1.0, -1.0], ["number > 0", "-1.0"]),
@@ -462,7 +463,12 @@ def test_a_refused_call_loses_nothing(Estimator, refused, warm_start):
 @both_estimators
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("hidden_layer_sizes", (8,)), ("activation", "tanh"), ("dtype", "float64")],
+    [
+        ("hidden_layer_sizes", (8,)),
+        ("activation", "tanh"),
+        ("skip", True),
+        ("dtype", "float64"),
+    ],
 )
 def test_going_on_with_another_network(Estimator, name, value):
     model = Estimator((7,), max_iter=2, warm_start=True)

@@ -4,7 +4,11 @@ import pytest
 from common import data_for, diabetes, few_epochs, iris
 from sklearn.model_selection import GridSearchCV
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPRegressor,
+    RegularizedMLPRegressorCV,
+)
 from skreg._callbacks import HAVE_CALLBACKS
 
 pytestmark = [
@@ -163,3 +167,12 @@ def test_an_error_in_a_callback_is_raised():
     model = RegularizedMLPRegressor(max_iter=3).set_callbacks(Broken(X))
     with pytest.raises(RuntimeError, match="broken on purpose"):
         model.fit(X, y)
+
+
+def test_choice_of_a_strength_is_one_task():
+    X, y = diabetes()
+    recorder = Recorder(X)
+    model = RegularizedMLPRegressorCV(alphas=[0.1, 0.01], max_iter=4, cv=2, n_jobs=2)
+    model.set_callbacks(recorder).fit(X, y)
+    assert recorder.tasks == ["setup", "fit", "teardown"]
+    assert (recorder.predictions[0] == model.predict(X)).all()

@@ -31,6 +31,7 @@ CHOICES = {
     "input_dropout": ([0.0], [0.2]),
     "batch_norm": ([False], [True, "before", "after"]),
     "residual": ([False], [True]),
+    "skip": ([False], [True]),
     "max_norm": ([None, np.inf, [np.inf] * 3], [0.5, [0.5, np.inf, 1.0]]),
     "max_grad_norm": ([None, np.inf], [0.05]),
     "weight_averaging": (

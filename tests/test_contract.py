@@ -25,6 +25,7 @@ CONFIGURATIONS = [
     {"hidden_layer_sizes": (), "solver": "lbfgs", "dtype": "float64", "l2": 0.01},
     {"batch_norm": True, "weight_averaging": "ema", "dtype": "float64"},
     {"augmentation": GaussianNoise(0.1), "adversarial": AdversarialTraining(0.1)},
+    {"skip": True, "hidden_layer_sizes": (20,), "l1": [1e-3, 0.0, 1e-3]},
 ]
 WEIGHT_CHECKS = [
     check_sample_weight_equivalence_on_dense_data,

@@ -41,25 +41,49 @@ TRAINED = {
     "nothing": (NONE, NONE),
 }
 every_choice = pytest.mark.parametrize("trained", TRAINED.values(), ids=TRAINED)
+# Of the weights from the inputs to the outputs: that they take steps; None: there are
+# none.
+every_theta = pytest.mark.parametrize(
+    "theta", [None, False, True], ids=["no-theta", "frozen-theta", "theta"]
+)
+with_and_without_skip = pytest.mark.parametrize(
+    "skip", [False, True], ids=["hidden", "skip"]
+)
 
 PLAIN = None
 FGSM = checked(AdversarialTraining(0.1, clean_weight=0.5))
 PGD = checked(AdversarialTraining(0.1, n_steps=3, clean_weight=0.0))
 
 
-def network_of(**settings):
+def with_theta(trained, theta):
+    weights, biases = trained
+    return weights if theta is None else [*weights, theta], biases
+
+
+def network_of(theta=None, **settings):
+    settings = {"skip": theta is not None} | settings
     return Network(WIDTHS, ["relu"] * 3, "multinomial_log_loss", **settings)
 
 
 class Training:
     """Some epochs of one network, from weights and moments that are not zero."""
 
-    def __init__(self, network, dtype=np.float32, *, csr=False, solver="adam", **loops):
+    def __init__(
+        self,
+        network,
+        dtype=np.float32,
+        *,
+        csr=False,
+        density=0.3,
+        solver="adam",
+        **loops,
+    ):
         rng = np.random.default_rng(0)
         self.start = random_params(network, rng).astype(dtype)
-        X = random_inputs(rng, ROWS, WIDTHS[0], 0.3)
+        X = random_inputs(rng, ROWS, WIDTHS[0], density)
         y = random_targets(network.loss, rng, (ROWS, WIDTHS[-1]))
         self.network, self.dtype = network, dtype
+        self.n_matrices = N_LAYERS + network.skip
         self.data = data_of(X, y, dtype=dtype, csr=csr)
         self.loops = engine_of(network, dtype, capacity=ROWS, **loops)
         self.params = self.start.copy()
@@ -85,7 +109,7 @@ class Training:
         **segments,
     ):
         """Train; return the mean losses."""
-        strengths = [penalty] * N_LAYERS
+        strengths = [penalty] * self.n_matrices
         return [
             self.loops.run_epoch(
                 self.params,
@@ -108,13 +132,17 @@ class Training:
 
 
 @every_choice
+@every_theta
 @pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
 @pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
 @pytest.mark.parametrize("dtype", both_dtypes)
-def test_frozen_parameters_keep_every_bit(dtype, max_grad_norm, solver, csr, trained):
+def test_frozen_parameters_keep_every_bit(
+    dtype, max_grad_norm, solver, csr, theta, trained
+):
+    trained = with_theta(trained, theta)
     training = Training(
-        network_of(dropout=[0.2] * 3),
+        network_of(theta, dropout=[0.2] * 3),
         dtype,
         csr=csr,
         solver=solver,
@@ -130,9 +158,10 @@ def test_frozen_parameters_keep_every_bit(dtype, max_grad_norm, solver, csr, tra
     training.run(
         epochs=2,
         penalty=0.1,
-        max_norm=[0.1] * N_LAYERS,
+        # of sparse X it would have the gradient whole, as clipping has it
+        max_norm=None if csr else [0.1] * training.n_matrices,
         trained=trained,
-        anchor=[0.5] * N_LAYERS,
+        anchor=[0.5] * training.n_matrices,
     )
     moves = training.mask(trained)
     for array, old in zip(kept, before, strict=True):
@@ -141,13 +170,15 @@ def test_frozen_parameters_keep_every_bit(dtype, max_grad_norm, solver, csr, tra
 
 
 @every_choice
+@every_theta
 @pytest.mark.parametrize(
     ("attack", "csr"), [(PLAIN, False), (PLAIN, True), (FGSM, False), (PGD, False)]
 )
 @pytest.mark.parametrize("batch_norm", [None, "before"])
-def test_what_is_trained_steps_as_if_all_were(batch_norm, attack, csr, trained):
+def test_what_is_trained_steps_as_if_all_were(batch_norm, attack, csr, theta, trained):
     """One batch: from the same weights, so the others' steps are not seen yet."""
-    network = network_of(dropout=[0.2] * 3, batch_norm=batch_norm, residual=True)
+    trained = with_theta(trained, theta)
+    network = network_of(theta, dropout=[0.2] * 3, batch_norm=batch_norm, residual=True)
     results = []
     for choice in [None, trained]:
         training = Training(network, csr=csr, attack=attack)
@@ -158,7 +189,9 @@ def test_what_is_trained_steps_as_if_all_were(batch_norm, attack, csr, trained):
             training.params,
             training.data,
             optimizer=training.optimizer,
-            segments=training.loops.segments([0.01] * 4, [0.01] * 4, trained=choice),
+            segments=training.loops.segments(
+                *np.full((2, training.n_matrices), 0.01), trained=choice
+            ),
             key=KEY,
             epoch=0,
             order=None,
@@ -174,13 +207,14 @@ def test_what_is_trained_steps_as_if_all_were(batch_norm, attack, csr, trained):
 
 
 @every_choice
+@every_theta
 @pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
-def test_bits_do_not_depend_on_the_threads(max_grad_norm, csr, trained):
+def test_bits_do_not_depend_on_the_threads(max_grad_norm, csr, theta, trained):
     results = set()
     for threads in [1, 2, 3, 7]:
         training = Training(
-            network_of(dropout=[0.2] * 3, residual=True),
+            network_of(theta, dropout=[0.2] * 3, residual=True),
             csr=csr,
             threads=threads,
             max_grad_norm=max_grad_norm,
@@ -189,12 +223,29 @@ def test_bits_do_not_depend_on_the_threads(max_grad_norm, csr, trained):
         losses = training.run(
             epochs=2,
             threads=threads,
-            trained=trained,
-            anchor=[0.1] * N_LAYERS,
-            max_norm=[1.0] * N_LAYERS,
+            trained=with_theta(trained, theta),
+            anchor=[0.1] * training.n_matrices,
+            max_norm=None if csr else [1.0] * training.n_matrices,
         )
         results.add((training.params.tobytes(), *losses))
     assert len(results) == 1
+
+
+@pytest.mark.parametrize("first_layer", [False, True])
+@pytest.mark.parametrize("theta", [False, True])
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_rows_make_up_for_steps_whichever_of_two_matrices_is_frozen(
+    solver, theta, first_layer
+):
+    """Most columns are empty in most batches."""
+    trained = [first_layer, *ALL[1:], theta], ALL
+    dense, sparse = (
+        Training(network_of(theta), np.float64, csr=csr, density=0.02, solver=solver)
+        for csr in [False, True]
+    )
+    for training in [dense, sparse]:
+        training.run(epochs=2, batch_size=10, penalty=0.01, trained=trained)
+    np.testing.assert_allclose(sparse.params, dense.params, rtol=1e-9, atol=1e-12)
 
 
 def test_a_frozen_part_does_not_count_in_the_clipped_norm():
@@ -251,11 +302,28 @@ def test_segments_say_what_is_frozen():
         [0.0] * 4, [0.0] * 4, 0.0, [2.0] * 4, trained=TRAINED["middle"], anchor=range(4)
     )
     # weights, biases, norms of each layer
-    assert segments["frozen"].tolist() == [[1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1]]
+    frozen = [[1, 1, 1], [1, 0, 0], [0, 1, 1], [1, 1, 1]]
+    assert segments["frozen"].tolist() == frozen
     assert segments["anchor"].tolist() == [[l, l, 0] for l in range(4)]
     assert segments["max_norm"][:, 0].tolist() == [np.inf, np.inf, 2.0, np.inf]
     with pytest.raises(ValueError, match="reshape"):
         loops.segments([0.0] * 4, [0.0] * 4, anchor=[1.0])
+
+    loops = engine_of(network_of(skip=True, batch_norm="before"))
+    none, bounds = [0.0] * 5, [2.0] * 5
+    for theta in [False, True]:
+        trained = with_theta(TRAINED["middle"], theta)
+        segments = loops.segments(
+            none, none, 0.0, bounds, trained=trained, anchor=range(5)
+        )
+        assert segments["frozen"].tolist() == [*frozen, [not theta, 0, 0]]
+        assert segments["anchor"].tolist() == [
+            *([l, l, 0] for l in range(4)),
+            [4, 0, 0],
+        ]
+        assert segments["max_norm"][4, 0] == (2.0 if theta else np.inf)
+    with pytest.raises(ValueError, match="reshape"):
+        loops.segments(none, none, trained=TRAINED["middle"])
 
 
 # -------------------------------------------------------------------------- low rank
@@ -300,35 +368,40 @@ every_rank = pytest.mark.parametrize("ranks", [RANKS, [130, 5, 40, 1]], ids=str)
 
 
 @every_rank
+@every_theta
 @pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
 @pytest.mark.parametrize("dtype", both_dtypes)
 def test_weights_are_their_base_and_the_factors_product(
-    dtype, max_grad_norm, csr, ranks
+    dtype, max_grad_norm, csr, theta, ranks
 ):
-    training = Training(network_of(), dtype, csr=csr, max_grad_norm=max_grad_norm)
+    training = Training(network_of(theta), dtype, csr=csr, max_grad_norm=max_grad_norm)
     low_rank = Factors.of(training, ranks)
     base, begun = low_rank.base.copy(), low_rank.factors.copy()
     training.loops.merge(training.params, low_rank)
     # the others are frozen, and stay as they are
-    training.run(epochs=2, trained=(NONE, NONE), low_rank=low_rank)
+    trained = with_theta((NONE, NONE), theta)
+    training.run(epochs=2, trained=trained, low_rank=low_rank)
     np.testing.assert_array_equal(low_rank.base, base)
     assert (low_rank.factors != begun).mean() > 0.9
-    expected = low_rank.oracle().merge(training.network, training.start)
+    made = training.mask(with_theta(([r > 0 for r in ranks], NONE), theta and False))
+    moved = made | training.mask(trained)
+    np.testing.assert_array_equal(training.params[~moved], base[~moved])
+    assert (training.params[moved] != base[moved]).mean() > 0.9
+    expected = low_rank.oracle().merge(training.network, training.start)[made]
     error = 1e-5 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(training.params, expected, rtol=error, atol=error)
-    made = training.mask(([r > 0 for r in ranks], NONE))
-    np.testing.assert_array_equal(training.params[~made], base[~made])
-    assert (training.params[made] != base[made]).mean() > 0.9
+    np.testing.assert_allclose(training.params[made], expected, rtol=error, atol=error)
     # the same bits from the factors alone
     merged = base.copy()
     training.loops.merge(merged, low_rank)
-    np.testing.assert_array_equal(merged, training.params)
+    np.testing.assert_array_equal(merged[made], training.params[made])
+    np.testing.assert_array_equal(merged[~made], base[~made])
 
 
-def test_factors_take_the_gradient_of_differences():
+@with_and_without_skip
+def test_factors_take_the_gradient_of_differences(skip):
     """One step of plain SGD, by central differences of the loss by every factor."""
-    network = Network([4, 5, 3], ["tanh"], "multinomial_log_loss")
+    network = Network([4, 5, 3], ["tanh"], "multinomial_log_loss", skip=skip)
     rng = np.random.default_rng(0)
     params = random_params(network, rng)
     X, y = rng.normal(size=(9, 4)), random_targets(network.loss, rng, (9, 3))
@@ -352,7 +425,7 @@ def test_factors_take_the_gradient_of_differences():
         merged(start),
         data,
         optimizer=Optimizer("sgd", params.size, np.dtype(float), momentum=0.0),
-        segments=loops.segments([0.0] * 2, [0.0] * 2),
+        segments=loops.segments(*np.zeros((2, 2 + skip))),
         key=KEY,
         epoch=0,
         order=None,
@@ -366,15 +439,16 @@ def test_factors_take_the_gradient_of_differences():
 
 
 @every_rank
+@with_and_without_skip
 @pytest.mark.parametrize("attack", [PLAIN, FGSM], ids=["plain", "fgsm"])
 @pytest.mark.parametrize("max_grad_norm", [np.inf, 0.1])
 def test_bits_of_low_rank_steps_do_not_depend_on_the_threads(
-    max_grad_norm, attack, ranks
+    max_grad_norm, attack, skip, ranks
 ):
     results = set()
     for threads in [1, 2, 3, 7]:
         training = Training(
-            network_of(dropout=[0.2] * 3),
+            network_of(skip=skip, dropout=[0.2] * 3),
             threads=threads,
             max_grad_norm=max_grad_norm,
             attack=attack,
@@ -387,7 +461,7 @@ def test_bits_of_low_rank_steps_do_not_depend_on_the_threads(
             epochs=2,
             threads=threads,
             low_rank=low_rank,
-            anchor=[0.1] * N_LAYERS,
+            anchor=[0.1] * training.n_matrices,
             penalty=0.01,
         )
         arrays = [
@@ -425,6 +499,11 @@ def test_factors_that_do_not_fit_are_refused():
     low_rank = Factors.of(training, RANKS)
     with pytest.raises(ValueError, match="max_norm"):
         training.run(low_rank=low_rank, max_norm=[1.0] * N_LAYERS)
+    skipping = Training(network_of(skip=True))
+    low_rank = replace(Factors.of(skipping, RANKS), ranks=[*RANKS, 1])
+    with pytest.raises(ValueError, match="one number per layer"):
+        skipping.run(low_rank=low_rank)
+    low_rank = Factors.of(training, RANKS)
     predicting = engine_of(network_of(), np.float32, training=False)
     with pytest.raises(ValueError, match="can only predict"):
         predicting.merge(training.params, low_rank)
@@ -450,9 +529,10 @@ def adapted(residual, **settings):
 @pytest.mark.parametrize("batch_norm", [None, "before"])
 @pytest.mark.parametrize("residual", [CHAIN, RESIDUAL], ids=["chain", "residual"])
 @pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
-def test_gradient_through_adapters(dropout, residual, batch_norm, csr):
+@with_and_without_skip
+def test_gradient_through_adapters(skip, dropout, residual, batch_norm, csr):
     rates = [0.3, 0.0, 0.0] * 2 if dropout else []
-    network = adapted(residual, batch_norm=batch_norm, dropout=rates)
+    network = adapted(residual, batch_norm=batch_norm, dropout=rates, skip=skip)
     noise = {"key": KEY if dropout else None, "step": 3}
     params, X, y, masks = smooth_case(network, 9, **noise)
     data = data_of(X, y, csr=csr)
@@ -536,3 +616,9 @@ def test_bits_of_adapters_do_not_depend_on_the_threads(threads):
 def test_connections_to_nowhere_are_refused(residual, message):
     with pytest.raises(ValueError, match=message):
         engine_of(adapted(residual))
+
+
+@pytest.mark.parametrize("residual", [True, CHAIN], ids=["residual", "adapters"])
+def test_connections_around_a_norm_after_the_activation_are_refused(residual):
+    with pytest.raises(ValueError, match="a norm after the activation excludes"):
+        engine_of(adapted(residual, batch_norm="after"))

@@ -66,12 +66,14 @@ def test_gradient(depth, activation, loss, weighted, dropout, csr):
     [(None, True), ("before", False), ("before", True), ("after", False)],
 )
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("skip", [False, True], ids=["hidden", "skip"])
 def test_gradient_through_norms_and_residual_connections(
-    activation, batch_norm, residual, dropout, weighted, csr
+    skip, activation, batch_norm, residual, dropout, weighted, csr
 ):
     network = network_of("binary_log_loss", 3, activation, dropout)
     network.batch_norm, network.residual = batch_norm, residual
     network.label_smoothing = 0.2
+    network.skip = skip
     noise = {"key": KEY if dropout else None, "step": STEP}
     params, X, y, _ = smooth_case(network, ROWS, **noise, margin=3e-4)
     weights = random_weights(np.random.default_rng(0), ROWS) if weighted else None
@@ -91,12 +93,43 @@ def test_gradient_through_norms_and_residual_connections(
     np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-7 * scale)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 300])
-@pytest.mark.parametrize("residual", [False, True], ids=["chain", "residual"])
+@pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
+@pytest.mark.parametrize("dropout", [False, True], ids=["plain", "dropout"])
+@pytest.mark.parametrize("n_outputs", [1, 3])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_gradient_by_the_inputs(loss, residual, rows):
+def test_gradient_through_the_connection_past_the_hidden_layers(
+    loss, n_outputs, dropout, csr
+):
+    if loss == "multinomial_log_loss" and n_outputs == 1:
+        n_outputs = 2
+    network = network_of(loss, 2, "tanh", dropout)
+    network.layer_sizes[-1] = n_outputs
+    network.skip = True
+    noise = {"key": KEY if dropout else None, "step": STEP}
+    params, X, y, masks = smooth_case(network, ROWS, **noise)
+    data = data_of(X, y, csr=csr)
+    loops = engine_of(network, capacity=ROWS)
+    gradient = np.full_like(params, np.nan)
+    loss_value = loops.loss_and_gradient(params, data, gradient, **noise)
+    expected_loss, expected = network.loss_and_gradient(params, X, y, None, masks)
+    assert loss_value == pytest.approx(expected_loss, rel=1e-12)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+    expected = differences(
+        lambda w: loops.loss_and_gradient(w, data, **noise), params.copy()
+    )
+    assert np.abs(network.theta(expected)).max() > 1e-3
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=1e-8 * scale)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 300])
+@pytest.mark.parametrize(
+    ("residual", "skip"), [(False, False), (True, False), (True, True)]
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_gradient_by_the_inputs(loss, residual, skip, rows):
     network = network_of(loss, 2, "tanh", False)
-    network.residual = residual
+    network.residual, network.skip = residual, skip
     params, X, y, _ = smooth_case(network, rows, margin=0)
     out = np.full_like(X, np.nan)
     loops = engine_of(network, capacity=64)

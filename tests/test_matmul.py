@@ -39,6 +39,14 @@ def test_forward_product(rows, n_in, n_out, dtype, seed):
     assert_is_product(units.forward_product(x, w, b), x, w, b)
 
 
+@given(rows=lengths, n_in=depths, n_out=lengths, dtype=dtypes, seed=seeds)
+def test_add_product(rows, n_in, n_out, dtype, seed):
+    x = normal(seed, (rows, n_in), dtype)
+    w = normal(seed, (n_in, n_out), dtype)
+    start = normal(seed + 1, (rows, n_out), dtype)
+    assert_is_product(units.add_product(x, w, start), x, w, start)
+
+
 @given(
     rows=depths,
     n_in=lengths,
@@ -57,12 +65,21 @@ def test_weight_gradient_product(rows, n_in, n_out, accumulate, dtype, seed):
     assert_is_product(got, np.ascontiguousarray(x.T), delta, start * accumulate)
 
 
-@given(rows=lengths, n_in=lengths, n_out=depths, dtype=dtypes, seed=seeds)
-def test_input_gradient_product(rows, n_in, n_out, dtype, seed):
+@given(
+    rows=lengths,
+    n_in=lengths,
+    n_out=depths,
+    accumulate=st.booleans(),
+    dtype=dtypes,
+    seed=seeds,
+)
+def test_input_gradient_product(rows, n_in, n_out, accumulate, dtype, seed):
     delta = normal(seed, (rows, n_out), dtype)
     w = normal(seed, (n_in, n_out), dtype)
-    got = units.input_gradient_product(delta, w)
-    assert_is_product(got, delta, w.T, np.zeros((rows, n_in)))
+    start = normal(seed + 1, (rows, n_in), dtype)
+    before = start if accumulate else np.full_like(start, np.nan)
+    got = units.input_gradient_product(delta, w, before, accumulate)
+    assert_is_product(got, delta, w.T, start * accumulate)
 
 
 @given(rows=lengths, n_in=depths, n_out=lengths, dtype=dtypes, seed=seeds)
@@ -72,11 +89,14 @@ def test_a_row_alone_has_the_same_bits(rows, n_in, n_out, dtype, seed):
     b = normal(seed, (n_out,), dtype)
     z = normal(seed, (rows, n_out), dtype)
     together = units.forward_product(x, w, b)
-    back = units.input_gradient_product(z, w)
+    added = units.add_product(x, w, z)
+    back = units.input_gradient_product(z, w, x, True)
     for i in range(rows):
         row = slice(i, i + 1)
         assert (units.forward_product(x[row], w, b) == together[row]).all()
-        assert (units.input_gradient_product(z[row], w) == back[row]).all()
+        assert (units.add_product(x[row], w, z[row]) == added[row]).all()
+        alone = units.input_gradient_product(z[row], w, x[row], True)
+        assert (alone == back[row]).all()
 
 
 @given(

@@ -37,8 +37,9 @@ SHAPES = [[9, 5, 3], [37, 70, 45, 3], [150, 300, 3], [40, 1024, 3], [33, 3]]
 
 @pytest.mark.parametrize("csr", [False, True], ids=["dense", "csr"])
 @pytest.mark.parametrize("dtype", both_dtypes)
+@pytest.mark.parametrize("skip", [False, True], ids=["hidden", "skip"])
 @pytest.mark.parametrize("widths", SHAPES, ids=str)
-def test_bits_do_not_depend_on_the_number_of_threads(widths, dtype, csr):
+def test_bits_do_not_depend_on_the_number_of_threads(widths, skip, dtype, csr):
     n_hidden = len(widths) - 2
     network = Network(
         widths,
@@ -46,6 +47,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(widths, dtype, csr):
         "multinomial_log_loss",
         dropout=[0.3] * n_hidden,
         input_dropout=0.1,
+        skip=skip,
     )
     rng = np.random.default_rng(0)
     rows = 300
@@ -58,13 +60,13 @@ def test_bits_do_not_depend_on_the_number_of_threads(widths, dtype, csr):
         loops = engine_of(network, dtype, capacity=140, threads=threads)
         data = data_of(X, y, dtype=dtype, csr=csr)
         optimizer = Optimizer("adam", params.size, np.dtype(dtype))
-        n_layers = len(widths) - 1
+        n_matrices = len(widths) - 1 + skip
         for epoch in range(2):
             loops.run_epoch(
                 params,
                 data,
                 optimizer=optimizer,
-                segments=loops.segments([1e-3] * n_layers, [1e-3] * n_layers, 1e-3),
+                segments=loops.segments([1e-3] * n_matrices, [1e-3] * n_matrices, 1e-3),
                 key=KEY,
                 epoch=epoch,
                 order=np.empty(rows, np.intp),

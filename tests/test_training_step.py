@@ -127,7 +127,7 @@ class Training:
             weight_decay=spread([self.weight_decay] * len(self.l1)),
         )
         if self.anchor is not None:
-            biases = list(self.anchor)
+            biases = self.anchor[: len(self.widths) + 1]
             if self.network.batch_norm == "before":
                 # where they change nothing and stay as they are
                 biases[:-1] = [0.0] * len(self.widths)
@@ -141,8 +141,9 @@ class Training:
         low_rank = self.low_rank()
         if low_rank is not None:
             # their factors are trained instead
-            whole = [rank == 0 for rank in self.ranks]
-            biases = [True] * len(whole)
+            theta = [True] * self.network.skip
+            whole = [*(rank == 0 for rank in self.ranks), *theta]
+            biases = [True] * len(self.ranks)
             trained = trained & (self.network.of_vectors(whole, biases) == 1)
         params = self.params
         statistics = None
@@ -262,6 +263,7 @@ def networks(draw):
         input_dropout=draw(st.sampled_from([0.0, 0.3])),
         batch_norm=draw(st.sampled_from([None, "before", "after"])) if depth else None,
         residual=draw(st.booleans()),
+        skip=draw(st.booleans()),
         label_smoothing=draw(st.sampled_from([0.0, 0.2])),
     )
     if network.batch_norm == "after":
@@ -314,15 +316,22 @@ def augmentations(draw, n_features):
 @st.composite
 def trainings(draw):
     network = draw(networks())
-    n_matrices = len(network.layer_sizes) - 1
+    n_layers = len(network.layer_sizes) - 1
+    n_matrices = n_layers + network.skip
     rows = draw(st.integers(1, 40))
     csr = draw(st.booleans())
     augmentation = [] if csr else draw(augmentations(network.layer_sizes[0]))
-    flags = per_layer(st.booleans(), n_matrices)
+    weights = per_layer(st.booleans(), n_matrices)
+    biases = per_layer(st.booleans(), n_layers)
     anchors = per_layer(st.sampled_from([0.0, 0.1, 1.0]), n_matrices)
     ranks = None
     if draw(st.booleans()):
-        ranks = draw(per_layer(st.integers(0, 3), n_matrices))
+        ranks = draw(per_layer(st.integers(0, 3), n_layers))
+    # weights of low rank have no bound
+    bounds = [
+        st.just(np.inf) if rank else st.sampled_from([np.inf, 0.7])
+        for rank in [*(ranks or [0] * n_layers), *[0] * network.skip]
+    ]
     return Training(
         network=network,
         rows=rows,
@@ -337,13 +346,10 @@ def trainings(draw):
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
         augmentation=augmentation,
-        max_norm=[
-            draw(st.sampled_from([np.inf, 0.7])) if not (ranks and ranks[l]) else np.inf
-            for l in range(n_matrices)
-        ],
+        max_norm=[draw(bound) for bound in bounds],
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
-        trained=draw(st.one_of(st.none(), st.tuples(flags, flags))),
+        trained=draw(st.one_of(st.none(), st.tuples(weights, biases))),
         anchor=draw(st.one_of(st.none(), anchors)),
         ranks=ranks,
         seed=draw(st.integers(0, 2**16)),

@@ -2,7 +2,7 @@
 
 Where things are:
 
-- ``types.pxd``        the floating types, ``Layer`` and ``Network``
+- ``types.pxd``        the floating types, ``Layer``, ``Network`` and ``Matrix``
 - ``rows.pxd``         X (dense or CSR), targets and weights of a data set
 - ``activations.pxd``  each activation with its slope, and dropout's mask on both
 - ``losses.pxd``       each loss with its derivative
@@ -10,7 +10,7 @@ Where things are:
 - ``augmentation.pxd`` changes of the inputs in training; its ``_features``, ``_mixing``
   and ``_images`` do them, ``_types`` describes one
 - ``matmul.pxd``       the products of a dense layer; ``matmul.h`` how they are done
-- ``sparse.pxd``       the first layer where X is sparse
+- ``sparse.pxd``       the products with X where it is sparse
 - ``vecmath.pxd``      exp, tanh, log, ... that turn into vector instructions
 - ``vectors.h``        vectors of each instruction set, for the headers in C
 - ``workspace.pxd``    buffers for the batches, and how their work is cut into blocks

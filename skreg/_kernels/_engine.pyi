@@ -85,6 +85,7 @@ class Engine:
         batch_norm: int = 0,
         norm_epsilon: float = 1e-5,
         residual: bool | Sequence[int] = False,
+        skip: bool = False,
         label_smoothing: float = 0.0,
         max_grad_norm: float = ...,
         attack: _Attack | None = None,

@@ -26,7 +26,7 @@ from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Team, parts, run_team, team_limit
-from skreg._kernels.types cimport Layer, Network
+from skreg._kernels.types cimport Layer, Matrix, Network, matrix_count, matrix_of
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
 
@@ -213,7 +213,10 @@ cdef class Engine:
         Whether hidden layers whose inputs are hidden units, and as many as their
         outputs, add these to their outputs. Or, for each hidden layer, how many layers
         below is the one of the same width whose outputs it adds to its own: 1, its
-        input; 2, as around an adapter; 0, none.
+        input; 2, as around an adapter; 0, none. Not with a norm after the activation.
+    skip : bool, default=False
+        Whether the outputs get x theta added, with the weights theta at the end of the
+        parameters.
     label_smoothing : float, default=0.0
     max_grad_norm : float, default=inf
         Bound of the gradient's norm in `run_epoch`.
@@ -249,9 +252,10 @@ cdef class Engine:
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
-        double norm_epsilon=1e-5, residual=False, double label_smoothing=0.0,
-        double max_grad_norm=INFINITY, attack=None, augmentation=None,
-        Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
+        double norm_epsilon=1e-5, residual=False, bint skip=False,
+        double label_smoothing=0.0, double max_grad_norm=INFINITY, attack=None,
+        augmentation=None, Py_ssize_t capacity=DEFAULT_ROWS, bint training=True,
+        int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
         cdef Py_ssize_t offset = 0
@@ -265,6 +269,10 @@ cdef class Engine:
         self.buffers = []
         self.layers = np.zeros(n_layers, dtype=_LAYER)
         reaches = checked_reaches(residual, layer_sizes)
+        if batch_norm == AFTER and any(reaches):
+            # its way back needs the room that a connection's gradient is kept in
+            raise ValueError(
+                "a norm after the activation excludes residual connections")
         for l in range(n_layers):
             n_in, n_out = layer_sizes[l], layer_sizes[l + 1]
             hidden = l < n_layers - 1
@@ -276,6 +284,10 @@ cdef class Engine:
                 reaches[l] if hidden else 0,
                 dropout[l] if hidden and dropout is not None else 0.0)
             offset += (n_in + 1) * n_out + (2 * n_out if norm else 0)
+        self.net.skip = -1
+        if skip:
+            self.net.skip = offset
+            offset += layer_sizes[0] * layer_sizes[n_layers]
         self.n_parameters = offset
         self.net.n_layers = n_layers
         self.net.layers = <Layer*> address(self.layers)
@@ -406,30 +418,38 @@ cdef class Engine:
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
-        l1, l2, max_norm : sequences of one number per weight matrix.
-        trained : pair of sequences of one bool per layer, or None
-            Whether its weights and whether its biases, and the norm that follows them,
-            take steps. None: all do.
-        anchor : sequence of one number per layer, or None
-            Strengths of the pull of its weights and biases towards the optimizer's
-            `anchor`.
+        l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
+        trained : pair of sequences of bool, or None
+            Whether each weight matrix takes steps, theta last; and whether each layer's
+            biases, with the norm that follows them, do. None: all do.
+        anchor : sequence of one number per weight matrix, or None
+            Strengths of the pull towards the optimizer's `anchor`, of its weights and
+            of its layer's biases.
         """
-        table = np.zeros((len(self.layers), SEGMENTS_PER_LAYER), dtype=_SEGMENT)
+        cdef Py_ssize_t n_layers = self.net.n_layers
+        cdef Py_ssize_t n_matrices = matrix_count(&self.net)
+        cdef Py_ssize_t m
+        cdef Matrix matrix
+        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
+        for m in range(n_matrices):
+            matrix = matrix_of(&self.net, m)
+            bound = np.inf if max_norm is None else max_norm[m]
+            table[m, 0] = (
+                matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
+                bound, 0.0, False)
         for l, layer in enumerate(self.layers):
-            size = layer["n_in"] * layer["n_out"]
-            bound = np.inf if max_norm is None else max_norm[l]
             norm = layer["bias"] + layer["n_out"]
-            table[l, 0] = (
-                layer["weights"], size, l1[l], l2[l], weight_decay, bound, 0.0, False)
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
         if anchor is not None:
-            table["anchor"][:, :2] = np.reshape(anchor, (len(self.layers), 1))
+            table["anchor"][:, 0] = np.reshape(anchor, n_matrices)
+            table["anchor"][:n_layers, 1] = anchor[:n_layers]
         if trained is not None:
-            weights, biases = trained
-            table["frozen"] = ~np.array([weights, biases, biases], dtype=bool).T
+            weights, biases = np.array(trained[0], bool), np.array(trained[1], bool)
+            table["frozen"][:, 0] = ~np.reshape(weights, n_matrices)
+            table["frozen"][:n_layers, 1:] = ~np.reshape(biases, (n_layers, 1))
             # which no step could overstep
             table["max_norm"][table["frozen"] != 0] = np.inf
         return table
@@ -484,11 +504,11 @@ cdef class Engine:
             have `gathered`. Updated.
         low_rank : object or None
             Which weights are W0 + scale A B, of which A and B take the steps, not W:
-            `ranks` and `scales` per layer, a rank of 0 for the others; `base`, as
-            params, with W0; `factors`, A and B of one layer after the other, and their
-            moments `first` and `second`. All but `base` are updated. params must hold
-            the weights that they make (see `merge`); the optimizer's `average` is that
-            of these.
+            `ranks` and `scales` per layer, a rank of 0 for the others (theta is always
+            one of them); `base`, as params, with W0; `factors`, A and B of one layer
+            after the other, and their moments `first` and `second`. All but `base` are
+            updated. params must hold the weights that they make (see `merge`); the
+            optimizer's `average` is that of these.
         threads : int, default=1
             That work on it together, up to the engine's. The result is the same.
 
@@ -589,35 +609,42 @@ cdef class Engine:
         """
         cdef LowRank low
         cdef void* start = self.written_parameters(params)
-        cdef Py_ssize_t l
+        cdef Matrix matrix
+        cdef Py_ssize_t m
         if self.work.slopes == NULL:
             raise ValueError("an engine with training=False can only predict")
         factors = self.point_to_factors(&low, low_rank)
-        for l in range(self.net.n_layers):
-            if low.layers[l].rank == 0:
+        for m in range(matrix_count(&self.net)):
+            matrix = matrix_of(&self.net, m)
+            if low.matrices[m].rank == 0:
                 continue
             if self.single:
                 merge_factors(
-                    &low, l, &self.net.layers[l], <float*> start, 0, <float*> NULL,
+                    &low, m, &matrix, <float*> start, 0, <float*> NULL,
                     &self.work.scratch[0], Team(0, 1))
             else:
                 merge_factors(
-                    &low, l, &self.net.layers[l], <double*> start, 0, <double*> NULL,
+                    &low, m, &matrix, <double*> start, 0, <double*> NULL,
                     &self.work.scratch[0], Team(0, 1))
         # which the pointers are into
         del factors
 
     cdef point_to_factors(self, LowRank* low, low_rank):
-        """The factors of every layer; returns the table that must outlive `low`."""
-        table = np.zeros(len(self.layers), dtype=_FACTORS)
-        table["rank"], table["scale"] = low_rank.ranks, low_rank.scales
-        if (table["rank"] < 0).any():
+        """The factors of all matrices; returns the table that must outlive `low`."""
+        cdef Py_ssize_t n_layers = self.net.n_layers
+        table = np.zeros(matrix_count(&self.net), dtype=_FACTORS)
+        # theta has none
+        layers = table[:n_layers]
+        if not len(low_rank.ranks) == len(low_rank.scales) == n_layers:
+            raise ValueError("ranks and scales must have one number per layer")
+        layers["rank"], layers["scale"] = low_rank.ranks, low_rank.scales
+        if (layers["rank"] < 0).any():
             raise ValueError("ranks must not be negative")
-        table["b"] = table["rank"] * self.layers["n_in"]
-        sizes = table["b"] + table["rank"] * self.layers["n_out"]
-        table["a"] = np.cumsum(sizes) - sizes
-        table["b"] += table["a"]
-        low.layers = <Factors*> address(table)
+        layers["b"] = layers["rank"] * self.layers["n_in"]
+        sizes = layers["b"] + layers["rank"] * self.layers["n_out"]
+        layers["a"] = np.cumsum(sizes) - sizes
+        layers["b"] += layers["a"]
+        low.matrices = <Factors*> address(table)
         low.base = self.parameters(low_rank.base)
         low.factors = writable_address(
             low_rank.factors, self.dtype, (int(sizes.sum()),))
@@ -768,7 +795,8 @@ cdef class Engine:
         """Buffers of what only some steps need, once; whether gradients are whole."""
         cdef Workspace* work = self.work
         cdef Py_ssize_t n_features = loop.data.n_features
-        cdef Py_ssize_t l
+        cdef Py_ssize_t m, squares = 0
+        cdef Matrix matrix
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
             self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
@@ -779,9 +807,10 @@ cdef class Engine:
             work.gradient_squares = <double*> self.zeros(
                 parts(self.gradient_room, BLOCK_SIZE) * sizeof(double))
         if bounded and work.squares == NULL:
-            work.squares = self.buffer(max(
-                cut_weights(&self.net.layers[l]).down * self.net.layers[l].n_out
-                for l in range(self.net.n_layers)))
+            for m in range(matrix_count(&self.net)):
+                matrix = matrix_of(&self.net, m)
+                squares = max(squares, cut_weights(&matrix).down * matrix.n_out)
+            work.squares = self.buffer(squares)
         if loop.attack.n_steps > 0 and work.perturbed == NULL:
             if loop.data.dense == NULL:
                 raise ValueError("adversarial examples need dense X")
@@ -793,6 +822,7 @@ cdef class Engine:
     cdef int leave_out_frozen(self, Training* training, segments) except -1:
         """Where backward ends; and zeros in a whole gradient, where nobody writes."""
         trains = ((segments["frozen"] == 0) & (segments["size"] > 0)).any(axis=1)
+        # theta, the last, needs no D but the outputs'
         training.lowest = np.argmax(trains) if trains.any() else len(trains)
         if not training.whole:
             return 0

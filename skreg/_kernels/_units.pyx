@@ -219,6 +219,18 @@ def forward_product(const real[:, ::1] x, const real[:, ::1] w, const real[::1] 
     return np.asarray(out)
 
 
+def add_product(
+    const real[:, ::1] x, const real[:, ::1] w, const real[:, ::1] start
+):
+    """start + x w."""
+    cdef real[:, ::1] out = np.array(start)
+    cdef real[::1] panel = panel_like(out)
+    matmul.add_product(
+        matmul.product_shape(x.shape[0], w.shape[1], x.shape[1]),
+        &x[0, 0], x.shape[1], &w[0, 0], w.shape[1], &out[0, 0], w.shape[1], &panel[0])
+    return np.asarray(out)
+
+
 def weight_gradient_product(
     const real[:, ::1] x, const real[:, ::1] delta, const real[:, ::1] start,
     bint accumulate,
@@ -233,15 +245,17 @@ def weight_gradient_product(
     return np.asarray(out)
 
 
-def input_gradient_product(const real[:, ::1] delta, const real[:, ::1] w):
-    """delta w^T."""
-    cdef real[:, ::1] out = np.empty(
-        (delta.shape[0], w.shape[0]), dtype=np.asarray(w).dtype)
+def input_gradient_product(
+    const real[:, ::1] delta, const real[:, ::1] w, const real[:, ::1] start,
+    bint accumulate,
+):
+    """delta w^T, plus start if it accumulates."""
+    cdef real[:, ::1] out = np.array(start)
     cdef real[::1] panel = panel_like(out)
     matmul.input_gradient_product(
         matmul.product_shape(delta.shape[0], w.shape[0], w.shape[1]),
         &delta[0, 0], w.shape[1], &w[0, 0], w.shape[1], &out[0, 0], w.shape[0],
-        &panel[0])
+        accumulate, &panel[0])
     return np.asarray(out)
 
 

@@ -22,7 +22,7 @@ from skreg._kernels.forward cimport masks_inputs
 from skreg._kernels.matmul cimport input_gradient_product, product_shape
 from skreg._kernels.philox cimport GROUP_WORDS, STREAM_ATTACK, group_words
 from skreg._kernels.team cimport Block, Blocks, Share, block_of, share_of, wait_for_team
-from skreg._kernels.types cimport Layer, real
+from skreg._kernels.types cimport Layer, Matrix, matrix_of, real
 from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
 
 cdef struct Attack:
@@ -129,7 +129,7 @@ cdef inline void attack_step(
     const real* params, Attack* attack, Batch* batch, const real* inputs,
     Py_ssize_t stride,
 ) noexcept nogil:
-    """One step of d for all rows, given D_0: dloss/dx = D_0 W_0^T."""
+    """One step of d for all rows, given D_0 and D_L: see `gradient_by_inputs`."""
     cdef Workspace* work = batch.work
     cdef Py_ssize_t p = batch.data.n_features
     cdef real* gradient = <real*> work.input_gradient
@@ -147,10 +147,14 @@ cdef inline void attack_step(
 cdef inline void gradient_by_inputs(
     const real* params, Batch* batch, real* out
 ) noexcept nogil:
-    """D_0 W_0^T, this thread's blocks; out: (rows, n_features)."""
+    """D_0 W_0^T [+ D_L theta^T], this thread's blocks; out: (rows, n_features)."""
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[0]
+    cdef Py_ssize_t last = batch.net.n_layers - 1
+    cdef Matrix theta
     cdef const real* delta = <const real*> work.slopes[0]
+    cdef const real* output_delta = <const real*> work.slopes[last]
+    cdef real* panel = <real*> work.scratch[batch.team.thread].panel
     cdef Py_ssize_t p = layer.n_in
     cdef Blocks blocks = cut_outputs(batch.selection.rows, p)
     cdef Share share = share_of(batch.team, blocks.down * blocks.across)
@@ -162,8 +166,14 @@ cdef inline void gradient_by_inputs(
             product_shape(block.rows, block.columns, layer.n_out),
             delta + block.row * work.strides[0], work.strides[0],
             params + layer.weights + block.column * layer.n_out, layer.n_out,
-            out + block.row * p + block.column, p,
-            <real*> work.scratch[batch.team.thread].panel)
+            out + block.row * p + block.column, p, False, panel)
+        if batch.net.skip >= 0:
+            theta = matrix_of(batch.net, last + 1)
+            input_gradient_product(
+                product_shape(block.rows, block.columns, theta.n_out),
+                output_delta + block.row * work.strides[last], work.strides[last],
+                params + theta.start + block.column * theta.n_out, theta.n_out,
+                out + block.row * p + block.column, p, True, panel)
 
 
 cdef inline void move_row(

@@ -4,13 +4,14 @@
     dW_l = x_l^T D_l,  db_l = column sums of D_l
     G_{l-1} = D_l W_l^T [+ G_l or G_{l+1} under a residual connection from there]
     D_{l-1} = G_{l-1} slope_{l-1}
+    dtheta = x_0^T D_L                       of the connection from inputs to outputs
 
 where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
 see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
 stored whole, unless its norm is to be known before the step.
 
 Frozen parameters (Segment.frozen) have no gradient and no step, and backward ends at
-the lowest layer that has anything to train.
+the lowest layer that has anything to train. Theta asks for nothing below D_L.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -33,25 +34,27 @@ from skreg._kernels.rows cimport Rows, gather_target, row_of
 from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
-from skreg._kernels.types cimport Layer, Network, real, scale_of
+from skreg._kernels.types cimport (
+    Layer, Matrix, Network, matrix_count, matrix_of, real, scale_of)
 from skreg._kernels.workspace cimport (
     BLOCK_COLUMNS, BLOCK_SIZE, Batch, Workspace, cut_outputs, cut_weights)
 
 cdef enum:
-    # Of each layer, in this order: weights, bias, scale and shift of its norm.
+    # Of each layer, in this order: weights, bias, scale and shift of its norm. Theta's
+    # follow; the last two of them are empty.
     SEGMENTS_PER_LAYER = 3
 
 cdef struct Training:
     # What backward does with gradients: steps, or storing them.
     Optimizer* optimizer   # NULL: no steps
     Rates* rates           # of all steps of the epoch
-    Segment* segments      # per layer: SEGMENTS_PER_LAYER
+    Segment* segments      # per weight matrix: SEGMENTS_PER_LAYER
     Py_ssize_t step        # the current one, counted from 0
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
     double max_grad_norm   # bound of its norm; infinity: none
     Py_ssize_t gradient_size   # numbers in it: of the parameters, then of factors
-    Py_ssize_t lowest      # layer that has anything to train
+    Py_ssize_t lowest      # matrix that is trained, or whose bias or norm is
     LowRank* low_rank      # steps of factors instead of weights; NULL: none
 
 
@@ -157,6 +160,7 @@ cdef inline void backward(
     cdef const real* x
     cdef Py_ssize_t x_stride
     cdef Py_ssize_t l
+    # no layer at all, if theta alone is trained
     for l in range(net.n_layers - 1, training.lowest - 1, -1):
         x = inputs
         x_stride = input_stride
@@ -169,15 +173,11 @@ cdef inline void backward(
         if l > training.lowest:
             input_gradient(params, batch, l)
             wait_for_team(batch.team.size)
-        if is_frozen(training, SEGMENTS_PER_LAYER * l):
-            pass
-        elif x == NULL:
-            sparse_weight_gradient(params, batch, training, gradient)
-        else:
-            weight_gradient(params, batch, l, x, x_stride, training, gradient)
+        weight_gradient(params, batch, l, x, x_stride, training, gradient)
         bias_gradient(params, batch, l, training, gradient)
-        if training.optimizer != NULL:
-            project_weights(params, batch, l, training)
+    if net.skip >= 0:
+        weight_gradient(
+            params, batch, net.n_layers, inputs, input_stride, training, gradient)
     wait_for_team(batch.team.size)
 
 
@@ -221,7 +221,7 @@ cdef inline void input_gradient(
             product_shape(block.rows, block.columns, layer.n_out),
             delta + block.row * stride, stride,
             params + layer.weights + block.column * layer.n_out, layer.n_out,
-            product, block.columns, panel)
+            product, block.columns, False, panel)
         at = block.row * below_stride + block.column
         if layer.residual == 1:
             add_carried(
@@ -325,71 +325,95 @@ cdef inline void vector_gradient(
                 gradient[start + j] if training.accumulate else 0)
 
 
+cdef inline Py_ssize_t layer_after(Network* net, Py_ssize_t m) noexcept nogil:
+    """The layer whose D is the loss's gradient by x W_m: for theta the last."""
+    return min(m, net.n_layers - 1)
+
+
 cdef inline void weight_gradient(
-    real* params, Batch* batch, Py_ssize_t l, const real* x, Py_ssize_t x_stride,
+    real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """dW_l = x_l^T D_l for dense x, and its step; block by block of whole rows."""
+    """dW_m = x^T D, and its step; x: what W_m multiplies, NULL: the sparse rows.
+
+    Nothing where it is frozen.
+    """
+    if is_frozen(training, SEGMENTS_PER_LAYER * m):
+        return
+    if x == NULL:
+        sparse_weight_gradient(params, batch, m, training, gradient)
+    else:
+        dense_weight_gradient(params, batch, m, x, x_stride, training, gradient)
+    if training.optimizer != NULL:
+        project_weights(params, batch, m, training)
+
+
+cdef inline void dense_weight_gradient(
+    real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
+    Training* training, real* gradient,
+) noexcept nogil:
+    """Block by block of whole rows."""
     cdef Workspace* work = batch.work
-    cdef Layer* layer = &batch.net.layers[l]
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Py_ssize_t l = layer_after(batch.net, m)
     cdef const real* delta = <const real*> work.slopes[l]
     cdef real* g = <real*> work.scratch[batch.team.thread].block
     cdef real* panel = <real*> work.scratch[batch.team.thread].panel
-    cdef Blocks blocks = cut_weights(layer)
+    cdef Blocks blocks = cut_weights(&matrix)
     cdef Share share = share_of(batch.team, blocks.down)
     cdef Block block
     cdef Py_ssize_t number
     for number in range(share.first, share.last):
-        block = block_of(&blocks, number, layer.n_in, layer.n_out)
+        block = block_of(&blocks, number, matrix.n_in, matrix.n_out)
         if training.optimizer == NULL:
-            g = gradient + layer.weights + block.row * layer.n_out
+            g = gradient + matrix.start + block.row * matrix.n_out
         weight_gradient_product(
-            product_shape(block.rows, layer.n_out, batch.selection.rows),
+            product_shape(block.rows, matrix.n_out, batch.selection.rows),
             x + block.row, x_stride, delta, work.strides[l], g, training.accumulate,
             panel)
         if training.optimizer != NULL:
-            weight_step(params, work, layer, l, number, block, training, g)
+            weight_step(params, work, &matrix, m, number, block, training, g)
 
 
 cdef inline void weight_step(
-    real* params, Workspace* work, Layer* layer, Py_ssize_t l, Py_ssize_t number,
+    real* params, Workspace* work, Matrix* matrix, Py_ssize_t m, Py_ssize_t number,
     Block block, Training* training, const real* g,
 ) noexcept nogil:
-    """One block of W_l takes its step; g: the gradient of the block."""
-    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    """One block of W_m takes its step; g: the gradient of the block."""
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     optimizer_step(
         training.optimizer, &training.rates[training.step], segment,
-        block.row * layer.n_out, block.rows * layer.n_out, params, g)
+        block.row * matrix.n_out, block.rows * matrix.n_out, params, g)
     if segment.max_norm < INFINITY:
         column_squares(
-            block.rows, layer.n_out,
-            params + layer.weights + block.row * layer.n_out,
-            <real*> work.squares + number * layer.n_out)
+            block.rows, matrix.n_out,
+            params + matrix.start + block.row * matrix.n_out,
+            <real*> work.squares + number * matrix.n_out)
 
 
 cdef inline void project_weights(
-    real* params, Batch* batch, Py_ssize_t l, Training* training
+    real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """Max-norm, after all blocks of W_l took their step."""
-    cdef Layer* layer = &batch.net.layers[l]
-    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * l]
+    """Max-norm, after all blocks of W_m took their step."""
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     cdef real* average = <real*> training.optimizer.average
     cdef Share share
     cdef Py_ssize_t strip, first
     if segment.max_norm == INFINITY:
         return
     wait_for_team(batch.team.size)
-    share = share_of(batch.team, parts(layer.n_out, MAX_NORM_COLUMNS))
+    share = share_of(batch.team, parts(matrix.n_out, MAX_NORM_COLUMNS))
     for strip in range(share.first, share.last):
         first = strip * MAX_NORM_COLUMNS
         project_columns(
             segment.max_norm, first,
-            min(<Py_ssize_t> MAX_NORM_COLUMNS, layer.n_out - first), layer.n_in,
-            layer.n_out, cut_weights(layer).down, <const real*> batch.work.squares,
-            params + layer.weights,
+            min(<Py_ssize_t> MAX_NORM_COLUMNS, matrix.n_out - first), matrix.n_in,
+            matrix.n_out, cut_weights(&matrix).down, <const real*> batch.work.squares,
+            params + matrix.start,
             <real> training.rates[training.step].average_share,
-            average + layer.weights if average != NULL else NULL)
-    # the squares are the next layer's
+            average + matrix.start if average != NULL else NULL)
+    # the squares are the next matrix's
     wait_for_team(batch.team.size)
 
 
@@ -435,6 +459,10 @@ cdef inline void clip_gradient(
 ) noexcept nogil:
     """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013); zero where frozen.
 
+    g is that of the loss alone: the L2 penalty and the pull towards old weights come
+    with the step, unclipped. But of factors it has the pull in it, which reaches them
+    through the W that they make.
+
     The squares are summed by blocks, in order: no bit depends on the threads.
     """
     cdef double* squares = batch.work.gradient_squares
@@ -461,39 +489,41 @@ cdef inline void clip_gradient(
     wait_for_team(batch.team.size)
 
 
-cdef inline bint has_factors(Training* training, Py_ssize_t l) noexcept nogil:
-    return training.low_rank != NULL and training.low_rank.layers[l].rank > 0
+cdef inline bint has_factors(Training* training, Py_ssize_t m) noexcept nogil:
+    return training.low_rank != NULL and training.low_rank.matrices[m].rank > 0
 
 
 cdef inline void low_rank_gradients(
     const real* params, Batch* batch, Training* training, real* gradient
 ) noexcept nogil:
     """The gradients of all factors, from those of the weights that they make."""
-    cdef Py_ssize_t l
+    cdef Matrix matrix
+    cdef Py_ssize_t m
     if training.low_rank == NULL:
         return
-    for l in range(batch.net.n_layers):
-        if has_factors(training, l):
+    for m in range(matrix_count(batch.net)):
+        matrix = matrix_of(batch.net, m)
+        if has_factors(training, m):
             factor_gradients(
-                training.low_rank, l, &batch.net.layers[l], training.optimizer,
-                &training.segments[SEGMENTS_PER_LAYER * l], params, gradient,
+                training.low_rank, m, &matrix, training.optimizer,
+                &training.segments[SEGMENTS_PER_LAYER * m], params, gradient,
                 training.max_grad_norm < INFINITY,
                 <real*> batch.work.scratch[batch.team.thread].panel, batch.team)
     wait_for_team(batch.team.size)
 
 
 cdef inline void low_rank_step(
-    real* params, Batch* batch, Py_ssize_t l, Training* training
+    real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """The factors of W_l take their step, then W_l is made of them."""
-    cdef Layer* layer = &batch.net.layers[l]
+    """The factors of W_m take their step, then W_m is made of them."""
+    cdef Matrix matrix = matrix_of(batch.net, m)
     cdef Rates* rates = &training.rates[training.step]
     factor_step(
-        training.low_rank, l, layer, rates,
-        &training.segments[SEGMENTS_PER_LAYER * l], batch.team, params)
+        training.low_rank, m, &matrix, rates,
+        &training.segments[SEGMENTS_PER_LAYER * m], batch.team, params)
     wait_for_team(batch.team.size)
     merge_factors(
-        training.low_rank, l, layer, params, <real> rates.average_share,
+        training.low_rank, m, &matrix, params, <real> rates.average_share,
         <real*> training.optimizer.average, &batch.work.scratch[batch.team.thread],
         batch.team)
 
@@ -504,24 +534,28 @@ cdef inline void step_from_gradient(
     """The steps of all that is trained, from a gradient that is stored whole."""
     cdef Workspace* work = batch.work
     cdef Layer* layer
+    cdef Matrix matrix
     cdef Blocks blocks
     cdef Block block
     cdef Share share
-    cdef Py_ssize_t l, number
+    cdef Py_ssize_t m, l, number
+    for m in range(matrix_count(batch.net)):
+        if has_factors(training, m):
+            low_rank_step(params, batch, m, training)
+            continue
+        if is_frozen(training, SEGMENTS_PER_LAYER * m):
+            continue
+        matrix = matrix_of(batch.net, m)
+        blocks = cut_weights(&matrix)
+        share = share_of(batch.team, blocks.down)
+        for number in range(share.first, share.last):
+            block = block_of(&blocks, number, matrix.n_in, matrix.n_out)
+            weight_step(
+                params, work, &matrix, m, number, block, training,
+                gradient + matrix.start + block.row * matrix.n_out)
+        project_weights(params, batch, m, training)
     for l in range(batch.net.n_layers):
         layer = &batch.net.layers[l]
-        blocks = cut_weights(layer)
-        share = share_of(batch.team, blocks.down)
-        if has_factors(training, l):
-            low_rank_step(params, batch, l, training)
-            share = Share(0, 0)
-        elif is_frozen(training, SEGMENTS_PER_LAYER * l):
-            share = Share(0, 0)
-        for number in range(share.first, share.last):
-            block = block_of(&blocks, number, layer.n_in, layer.n_out)
-            weight_step(
-                params, work, layer, l, number, block, training,
-                gradient + layer.weights + block.row * layer.n_out)
         if batch.team.thread == 0 and layer.norm != BEFORE:
             vector_gradient(
                 params, layer.bias, layer.n_out, gradient + layer.bias, 0,
@@ -530,7 +564,6 @@ cdef inline void step_from_gradient(
             vector_gradient(
                 params, scale_of(layer), 2 * layer.n_out, gradient + scale_of(layer),
                 0, SEGMENTS_PER_LAYER * l + 2, training, <real*> NULL)
-        project_weights(params, batch, l, training)
     wait_for_team(batch.team.size)
 
 
@@ -538,35 +571,41 @@ cdef inline void step_from_gradient(
 
 
 cdef inline void sparse_weight_gradient(
-    real* params, Batch* batch, Training* training, real* gradient
+    real* params, Batch* batch, Py_ssize_t m, Training* training, real* gradient,
 ) noexcept nogil:
-    """The rows of dW_0 whose columns have a non-zero in the batch, and their steps."""
+    """The rows of dW_m whose columns have a non-zero in the batch, and their steps.
+
+    W_m is the first layer's or theta.
+    """
     cdef Workspace* work = batch.work
     cdef Team team = batch.team
-    cdef Layer* layer = &batch.net.layers[0]
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Py_ssize_t l = layer_after(batch.net, m)
     cdef SparseBatch* sparse = work.sparse
-    cdef const real* delta = <const real*> work.slopes[0]
+    cdef const real* delta = <const real*> work.slopes[l]
     cdef real* g = <real*> work.scratch[team.thread].block
     cdef Share share
     cdef Py_ssize_t slot, column
     if training.optimizer == NULL and not training.accumulate:
-        share = share_of(team, layer.n_in)
+        share = share_of(team, matrix.n_in)
         memset(
-            gradient + layer.weights + share.first * layer.n_out, 0,
-            (share.last - share.first) * layer.n_out * sizeof(real))
+            gradient + matrix.start + share.first * matrix.n_out, 0,
+            (share.last - share.first) * matrix.n_out * sizeof(real))
         wait_for_team(team.size)
     share = share_of(team, sparse.n_columns)
     for slot in range(share.first, share.last):
         column = sparse.columns[slot]
         if training.optimizer == NULL:
-            g = gradient + layer.weights + column * layer.n_out
+            g = gradient + matrix.start + column * matrix.n_out
         else:
-            memset(g, 0, layer.n_out * sizeof(real))
-        column_gradient(sparse, slot, delta, work.strides[0], layer.n_out, g)
+            memset(g, 0, matrix.n_out * sizeof(real))
+        column_gradient(sparse, slot, delta, work.strides[l], matrix.n_out, g)
         if training.optimizer != NULL:
             optimizer_step(
                 training.optimizer, &training.rates[training.step],
-                &training.segments[0], column * layer.n_out, layer.n_out, params, g)
+                &training.segments[SEGMENTS_PER_LAYER * m], column * matrix.n_out,
+                matrix.n_out, params, g)
+            # the other matrix that multiplies the inputs does the same, or is frozen
             sparse.steps_done[column] = training.step + 1
 
 
@@ -585,7 +624,7 @@ cdef inline void begin_sparse_batch(
             batch.data, &batch.selection, batch.net.input_dropout, batch.noise,
             work.sparse, params)
     wait_for_team(team.size)
-    if training.optimizer == NULL or training.whole or is_frozen(training, 0):
+    if training.optimizer == NULL or training.whole:
         return
     share = share_of(team, work.sparse.n_columns)
     for slot in range(share.first, share.last):
@@ -595,14 +634,14 @@ cdef inline void begin_sparse_batch(
 cdef inline void end_sparse_epoch(
     real* params, Batch* batch, Training* training
 ) noexcept nogil:
-    """Brings all weights of the first layer up to date.
+    """Brings all weights that multiply the inputs up to date.
 
     Steps from a whole gradient leave nothing to make up for.
     """
     cdef Workspace* work = batch.work
     cdef Share share
     cdef Py_ssize_t column
-    if work.sparse == NULL or training.whole or is_frozen(training, 0):
+    if work.sparse == NULL or training.whole:
         return
     share = share_of(batch.team, batch.net.layers[0].n_in)
     for column in range(share.first, share.last):
@@ -613,12 +652,20 @@ cdef inline void end_sparse_epoch(
 cdef inline void catch_up_column(
     real* params, Batch* batch, Training* training, Py_ssize_t column
 ) noexcept nogil:
+    """All weights of one feature take the steps that they have missed."""
     cdef Workspace* work = batch.work
-    cdef Py_ssize_t n_out = batch.net.layers[0].n_out
+    cdef Network* net = batch.net
     cdef real* zeros = <real*> work.scratch[batch.team.thread].block
+    cdef Py_ssize_t m, n_out
     if work.sparse.steps_done[column] == training.step:
         return
-    memset(zeros, 0, n_out * sizeof(real))
-    catch_up(
-        work.sparse, column, training.step, training.rates, training.optimizer,
-        &training.segments[0], n_out, params, zeros)
+    for m in range(matrix_count(net)):
+        # the first layer's and theta
+        if 0 < m < net.n_layers or is_frozen(training, SEGMENTS_PER_LAYER * m):
+            continue
+        n_out = matrix_of(net, m).n_out
+        memset(zeros, 0, n_out * sizeof(real))
+        catch_up(
+            work.sparse, column, training.step, training.rates, training.optimizer,
+            &training.segments[SEGMENTS_PER_LAYER * m], n_out, params, zeros)
+    work.sparse.steps_done[column] = training.step

@@ -3,6 +3,7 @@
     x_0 = X (augmented, then with input dropout),  z_l = x_l W_l + b_l
     x_{l+1} = mask_l * act_l(norm_l(z_l)), or mask_l * norm_l(act_l(z_l)),
               [+ x_l or x_{l-1} under a residual connection]
+    f = z_L [+ x_0 theta]
 
 Training and prediction share `layer_forward`; without noise and slopes it is
 prediction, in which batch normalization is part of the weights.
@@ -16,12 +17,13 @@ from skreg._kernels.augmentation_mixing cimport Mixing, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, normalise_strip
 from skreg._kernels.dropout cimport Noise, draw_mask, draw_of, group_elements
 from skreg._kernels.losses cimport LOSS_ROWS
-from skreg._kernels.matmul cimport forward_product, product_shape
+from skreg._kernels.matmul cimport add_product, forward_product, product_shape
 from skreg._kernels.rows cimport Rows, Selection, gather_inputs
 from skreg._kernels.sparse cimport sparse_forward
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
-from skreg._kernels.types cimport Layer, Network, real, scale_of, shift_of
+from skreg._kernels.types cimport (
+    Layer, Matrix, Network, matrix_of, real, scale_of, shift_of)
 from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
 
 # --------------------------------------------------------------------------- inputs
@@ -206,9 +208,7 @@ cdef inline void layer_forward(
     if layer.norm == NO_NORM:
         mask = mask_of(batch, l)
     if x == NULL:
-        # a row at a time, whole
-        blocks = Blocks(min(rows, <Py_ssize_t> LOSS_ROWS), n_out, 0, 1)
-        blocks.down = parts(rows, blocks.rows)
+        blocks = cut_rows(rows, n_out)
     share = share_of(batch.team, blocks.down * blocks.across)
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, rows, n_out)
@@ -229,6 +229,49 @@ cdef inline void layer_forward(
                 mask_from(mask, block.row, block.column))
         if layer.residual and layer.norm == NO_NORM:
             add_block(block, residual_of(batch, l, params), out, stride)
+
+
+cdef inline Blocks cut_rows(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
+    """Of outputs whose rows are computed whole, as those of sparse inputs are."""
+    cdef Blocks blocks = Blocks(min(rows, <Py_ssize_t> LOSS_ROWS), columns, 0, 1)
+    blocks.down = parts(rows, blocks.rows)
+    return blocks
+
+
+cdef inline void skip_forward(
+    const real* params, Batch* batch, const real* x, Py_ssize_t x_stride
+) noexcept nogil:
+    """f += x theta, this thread's blocks; x NULL: the batch's sparse rows.
+
+    After the last layer's own sum is complete: so each output is one sum in one order.
+    """
+    cdef Workspace* work = batch.work
+    cdef Py_ssize_t last = batch.net.n_layers - 1
+    cdef Matrix theta = matrix_of(batch.net, batch.net.n_layers)
+    cdef real* out = <real*> work.outputs[last]
+    cdef Py_ssize_t stride = work.strides[last]
+    cdef Py_ssize_t rows = batch.selection.rows
+    cdef Blocks blocks = cut_outputs(rows, theta.n_out)
+    cdef Block block
+    cdef Share share
+    cdef Py_ssize_t number
+    if x == NULL:
+        blocks = cut_rows(rows, theta.n_out)
+    share = share_of(batch.team, blocks.down * blocks.across)
+    for number in range(share.first, share.last):
+        block = block_of(&blocks, number, rows, theta.n_out)
+        if x == NULL:
+            sparse_forward(
+                batch.data, &batch.selection, work.sparse,
+                Share(block.row, block.row + block.rows), params + theta.start,
+                <const real*> NULL, theta.n_out, out, stride)
+        else:
+            add_product(
+                product_shape(block.rows, block.columns, theta.n_in),
+                x + block.row * x_stride, x_stride,
+                params + theta.start + block.column, theta.n_out,
+                out + block.row * stride + block.column, stride,
+                <real*> work.scratch[batch.team.thread].panel)
 
 
 cdef inline void norm_forward(
@@ -296,3 +339,6 @@ cdef inline void forward(
             wait_for_team(batch.team.size)
         x = <const real*> work.outputs[l]
         x_stride = work.strides[l]
+    if batch.net.skip >= 0:
+        skip_forward(params, batch, inputs, input_stride)
+        wait_for_team(batch.team.size)

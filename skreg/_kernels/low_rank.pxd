@@ -22,7 +22,7 @@ from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, average_step, optimizer_step)
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
-from skreg._kernels.types cimport Layer, real
+from skreg._kernels.types cimport Matrix, real
 from skreg._kernels.workspace cimport BLOCK_SIZE, Scratch, cut_weights
 
 cdef enum:
@@ -30,14 +30,14 @@ cdef enum:
     FACTOR_BLOCK = 128
 
 cdef struct Factors:
-    # Of one layer, by their places in a buffer of all. B follows A.
-    Py_ssize_t rank    # 0: the layer has none
+    # Of one matrix, by their places in a buffer of all. B follows A.
+    Py_ssize_t rank    # 0: the matrix has none
     Py_ssize_t a       # offset of A, (n_in, rank)
     Py_ssize_t b       # offset of B, (rank, n_out)
     double scale       # s
 
 cdef struct LowRank:
-    Factors* layers        # per layer
+    Factors* matrices      # per weight matrix; theta has none
     void* base             # W0, laid out as the parameters
     void* factors
     void* gradient         # laid out as the factors
@@ -64,23 +64,23 @@ cdef inline void scale_block(
 
 
 cdef inline void factor_gradients(
-    LowRank* low_rank, Py_ssize_t l, Layer* layer, Optimizer* optimizer,
+    LowRank* low_rank, Py_ssize_t m, Matrix* matrix, Optimizer* optimizer,
     Segment* segment, const real* params, real* gradient, bint clips,
     real* panel, Team team,
 ) noexcept nogil:
-    """dA and dB of a layer, this thread's blocks, from G in the whole gradient.
+    """dA and dB of a matrix, this thread's blocks, from G in the whole gradient.
 
     clips: G is set to zero afterwards, for the norm is that of what is trained.
     """
-    cdef Factors* own = &low_rank.layers[l]
-    cdef Py_ssize_t n_in = layer.n_in
-    cdef Py_ssize_t n_out = layer.n_out
+    cdef Factors* own = &low_rank.matrices[m]
+    cdef Py_ssize_t n_in = matrix.n_in
+    cdef Py_ssize_t n_out = matrix.n_out
     cdef Py_ssize_t rank = own.rank
     cdef const real* a = <const real*> low_rank.factors + own.a
     cdef const real* b = <const real*> low_rank.factors + own.b
     cdef real* da = <real*> low_rank.gradient + own.a
     cdef real* db = <real*> low_rank.gradient + own.b
-    cdef real* g = gradient + layer.weights
+    cdef real* g = gradient + matrix.start
     cdef real scale = <real> own.scale
     cdef Share rows = share_of(team, n_in)
     cdef Py_ssize_t start = rows.first * n_out
@@ -90,8 +90,8 @@ cdef inline void factor_gradients(
     cdef Py_ssize_t number
     if optimizer.anchor != NULL and segment.anchor > 0:
         add_pull(
-            <real> segment.anchor, size, params + layer.weights + start,
-            <const real*> optimizer.anchor + layer.weights + start, g + start)
+            <real> segment.anchor, size, params + matrix.start + start,
+            <const real*> optimizer.anchor + matrix.start + start, g + start)
         wait_for_team(team.size)
     share = share_of(team, parts(n_in, FACTOR_BLOCK))
     for number in range(share.first, share.last):
@@ -100,7 +100,7 @@ cdef inline void factor_gradients(
         block.columns = rank
         input_gradient_product(
             product_shape(block.rows, rank, n_out), g + block.row * n_out, n_out, b,
-            n_out, da + block.row * rank, rank, panel)
+            n_out, da + block.row * rank, rank, False, panel)
         scale_block(block, scale, da, rank)
     share = share_of(team, parts(n_out, FACTOR_BLOCK))
     for number in range(share.first, share.last):
@@ -117,13 +117,13 @@ cdef inline void factor_gradients(
 
 
 cdef inline void factor_step(
-    LowRank* low_rank, Py_ssize_t l, Layer* layer, Rates* rates, Segment* segment,
+    LowRank* low_rank, Py_ssize_t m, Matrix* matrix, Rates* rates, Segment* segment,
     Team team, const real* _,
 ) noexcept nogil:
-    """A and B of a layer take their step, this thread's blocks."""
-    cdef Factors* own = &low_rank.layers[l]
+    """A and B of a matrix take their step, this thread's blocks."""
+    cdef Factors* own = &low_rank.matrices[m]
     cdef Segment place = segment[0]
-    cdef Py_ssize_t n = own.rank * (layer.n_in + layer.n_out)
+    cdef Py_ssize_t n = own.rank * (matrix.n_in + matrix.n_out)
     cdef Share share = share_of(team, parts(n, BLOCK_SIZE))
     cdef Py_ssize_t first = share.first * BLOCK_SIZE
     cdef Py_ssize_t size = min(n, share.last * BLOCK_SIZE) - first
@@ -135,25 +135,25 @@ cdef inline void factor_step(
 
 
 cdef inline void merge_factors(
-    LowRank* low_rank, Py_ssize_t l, Layer* layer, real* params, real average_share,
+    LowRank* low_rank, Py_ssize_t m, Matrix* matrix, real* params, real average_share,
     real* average, Scratch* scratch, Team team,
 ) noexcept nogil:
     """W = W0 + s A B, this thread's blocks; and its moving average, unless NULL."""
-    cdef Factors* own = &low_rank.layers[l]
-    cdef Py_ssize_t n_out = layer.n_out
+    cdef Factors* own = &low_rank.matrices[m]
+    cdef Py_ssize_t n_out = matrix.n_out
     cdef const real* a = <const real*> low_rank.factors + own.a
     cdef const real* b = <const real*> low_rank.factors + own.b
     cdef real* product = <real*> scratch.block
     cdef real scale = <real> own.scale
-    cdef Blocks blocks = cut_weights(layer)
+    cdef Blocks blocks = cut_weights(matrix)
     cdef Share share = share_of(team, blocks.down)
     cdef Block block
     cdef const real* w0
     cdef real* w
     cdef Py_ssize_t number, start, size, i
     for number in range(share.first, share.last):
-        block = block_of(&blocks, number, layer.n_in, n_out)
-        start = layer.weights + block.row * n_out
+        block = block_of(&blocks, number, matrix.n_in, n_out)
+        start = matrix.start + block.row * n_out
         size = block.rows * n_out
         w0 = <const real*> low_rank.base + start
         w = params + start

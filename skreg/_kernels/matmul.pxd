@@ -3,7 +3,7 @@
 With X of shape (rows, n_in), W of shape (n_in, n_out) and D = dloss/dZ of shape
 (rows, n_out), all row-major:
 
-    forward          Z = b + X W
+    forward          Z = b + X W, or Z += X W
     weight gradient  G = X^T D   (or +=, summing over chunks of rows)
     input gradient   dX = D W^T
 
@@ -71,6 +71,14 @@ cdef inline void forward_product(
     matmul(shape, x, x_stride, 1, w, n_out, 1, b, 0, z, z_stride, panel)
 
 
+cdef inline void add_product(
+    product_shape shape, const real* x, Py_ssize_t x_stride,
+    const real* w, Py_ssize_t n_out, real* z, Py_ssize_t z_stride, real* panel,
+) noexcept nogil:
+    """Z += X W, likewise."""
+    matmul(shape, x, x_stride, 1, w, n_out, 1, z, z_stride, z, z_stride, panel)
+
+
 cdef inline void weight_gradient_product(
     product_shape shape, const real* x, Py_ssize_t x_stride,
     const real* delta, Py_ssize_t delta_stride, real* g, bint accumulate, real* panel,
@@ -78,11 +86,13 @@ cdef inline void weight_gradient_product(
     """G = X^T D, or G += X^T D: inputs m, outputs n, sums over k rows."""
     cdef product_shape turned
     if shape.n == 1:
-        # a column: computed as the row D^T X, whose sums run along contiguous X
+        # a column: computed as the row D^T X, whose sums run along contiguous X. No row
+        # follows, so its stride is free; 2 keeps a single input from being summed as a
+        # column is, which does not go on from an earlier chunk's sum.
         turned = product_shape(1, shape.m, shape.k)
         matmul(
             turned, delta, 1, delta_stride, x, x_stride, 1,
-            g if accumulate else NULL, shape.m, g, shape.m, panel)
+            g if accumulate else NULL, 2, g, shape.m, panel)
         return
     matmul(
         shape, x, 1, x_stride, delta, delta_stride, 1,
@@ -91,9 +101,10 @@ cdef inline void weight_gradient_product(
 
 cdef inline void input_gradient_product(
     product_shape shape, const real* delta, Py_ssize_t delta_stride,
-    const real* w, Py_ssize_t n_out, real* dx, Py_ssize_t dx_stride, real* panel,
+    const real* w, Py_ssize_t n_out, real* dx, Py_ssize_t dx_stride, bint accumulate,
+    real* panel,
 ) noexcept nogil:
-    """dX = D W^T: rows m, inputs n, sums over k = n_out outputs."""
+    """dX = D W^T, or dX += D W^T: rows m, inputs n, sums over k = n_out outputs."""
     matmul(
-        shape, delta, delta_stride, 1, w, 1, n_out, <const real*> NULL, 0,
-        dx, dx_stride, panel)
+        shape, delta, delta_stride, 1, w, 1, n_out, dx if accumulate else NULL,
+        dx_stride, dx, dx_stride, panel)

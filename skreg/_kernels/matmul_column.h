@@ -2,13 +2,14 @@
  * regression or of two classes, where a tile would leave all lanes but one empty.
  */
 
-/* c[i] = start + sum_k a[i, k] b[k]. Lane v sums over k = v, v + LANES, ...; then halves
+/* c[i] = start + sum_k a[i, k] b[k], with one start for all or, if start_row = 1, one for
+ * each. Lane v sums over k = v, v + LANES, ...; then halves
  * are added to halves, for LANES rows at a time: interleaving two rows of lanes and
  * adding the halves leaves both rows' sums in one vector. Each row's sum has the same
  * order, whatever stands beside it. */
 static void FN(column_product)(
-    ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, const REAL *b, REAL start,
-    REAL *c)
+    ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, const REAL *b,
+    const REAL *start, ptrdiff_t start_row, REAL *c)
 {
     for (ptrdiff_t i = 0; i < m; i += LANES) {
         ptrdiff_t rows = m - i < LANES ? m - i : LANES;
@@ -29,7 +30,10 @@ static void FN(column_product)(
             for (int r = 0; r < half; r++)
                 sum[r] = INTERLEAVE(LOW, sum[r], sum[r + half])
                     + INTERLEAVE(HIGH, sum[r], sum[r + half]);
-        sum[0] += start;
+        if (start && start_row)
+            sum[0] += LOAD_PART(start + i, rows);
+        else if (start)
+            sum[0] += *start;
         STORE_PART(c + i, sum[0], rows);
     }
 }

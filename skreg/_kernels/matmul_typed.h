@@ -12,8 +12,8 @@ static void FN(matmul)(
     ptrdiff_t b_row, ptrdiff_t b_col, const REAL *start, ptrdiff_t start_row, REAL *c,
     ptrdiff_t ldc, REAL *panel)
 {
-    if (shape.n == 1 && a_col == 1 && b_row == 1 && ldc == 1 && start_row == 0) {
-        FN(column_product)(shape.m, shape.k, a, a_row, b, start ? *start : 0, c);
+    if (shape.n == 1 && a_col == 1 && b_row == 1 && ldc == 1 && start_row <= 1) {
+        FN(column_product)(shape.m, shape.k, a, a_row, b, start, start_row, c);
         return;
     }
     for (ptrdiff_t j = 0; j < shape.n; j += 2 * LANES) {

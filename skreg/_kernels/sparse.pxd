@@ -1,14 +1,15 @@
-"""The first layer of a network whose X is CSR: all work goes by the non-zeros.
+"""The products with X where it is CSR: all work goes by the non-zeros.
 
     forward          z_i = b + sum over the non-zeros x_ij of row i of  x_ij W[j]
     weight gradient  G[j] = sum over the non-zeros x_ij of column j of  x_ij D[i]
 
-For the second a batch is also listed by columns. A row W[j] whose column is empty in
-a batch has no gradient, but Adam and momentum move it all the same, and so do the
-penalties. These steps are made up for when a batch touches the column again, one by
-one and with the rates of their time, and for all columns at the end of an epoch: the
-weights are bit for bit those of dense X, but W and the optimizer's memory are read only
-where the batch is.
+W is that of the first layer or theta, from the inputs to the outputs. For the second
+product a batch is also listed by columns. A row W[j] whose column is empty in a batch
+has no gradient, but Adam and momentum move it all the same, and so do the penalties.
+These steps are made up for when a batch touches the column again, one by one and with
+the rates of their time, and for all columns at the end of an epoch: the weights are bit
+for bit those of dense X, but W and the optimizer's memory are read only where the batch
+is.
 """
 
 from libc.stdint cimport int32_t
@@ -87,7 +88,10 @@ cdef inline void sparse_forward(
     Rows* data, Selection* batch, SparseBatch* sparse, Share rows,
     const real* w, const real* b, Py_ssize_t n_out, real* out, Py_ssize_t stride,
 ) noexcept nogil:
-    """out = b + X W for some rows; sparse NULL: X as it is, for prediction."""
+    """out = b + X W for some rows, or out += X W if b is NULL.
+
+    sparse NULL: X as it is, for prediction.
+    """
     cdef const real* values
     cdef const real* w_row
     cdef real* out_row
@@ -99,8 +103,9 @@ cdef inline void sparse_forward(
         if sparse != NULL:
             values = <const real*> sparse.values + sparse.row_starts[i]
         out_row = out + i * stride
-        for j in range(n_out):
-            out_row[j] = b[j]
+        if b != NULL:
+            for j in range(n_out):
+                out_row[j] = b[j]
         n = data.row_starts[row + 1] - data.row_starts[row]
         for k in range(n):
             value = values[k]
@@ -130,9 +135,11 @@ cdef inline void catch_up(
     Optimizer* optimizer, Segment* segment, Py_ssize_t n_out,
     real* params, const real* zeros,
 ) noexcept nogil:
-    """Gives W[column] the steps without gradient that it missed, up to step `to`."""
+    """Gives W[column] the steps without gradient that it missed, up to step `to`.
+
+    Then the caller says so in `steps_done`, when all matrices have had theirs.
+    """
     cdef Py_ssize_t step
     for step in range(sparse.steps_done[column], to):
         optimizer_step(
             optimizer, &rates[step], segment, column * n_out, n_out, params, zeros)
-    sparse.steps_done[column] = to

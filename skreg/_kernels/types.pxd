@@ -6,7 +6,8 @@ ctypedef fused real:
 
 # All parameters stand in one flat buffer: W_0, b_0, W_1, b_1, ... Offsets count
 # numbers, not bytes. Matrices are row-major. A layer with batch normalization has its
-# scale and shift after its bias.
+# scale and shift after its bias. At the very end stands theta, (n_features, n_outputs),
+# of the linear connection from the inputs to the outputs, if there is one.
 
 cdef struct Layer:
     Py_ssize_t n_in
@@ -23,11 +24,30 @@ cdef struct Layer:
 cdef struct Network:
     Py_ssize_t n_layers
     Layer* layers
+    Py_ssize_t skip        # offset of theta; -1: there is none
     double input_dropout
     int loss
     double loss_parameter  # Huber's delta or the quantile
     double label_smoothing
     double norm_epsilon    # added to the variance
+
+cdef struct Matrix:
+    # A weight matrix: a layer's, by the layer's number, or theta, which comes last.
+    Py_ssize_t start       # offset, (n_in, n_out)
+    Py_ssize_t n_in
+    Py_ssize_t n_out
+
+
+cdef inline Py_ssize_t matrix_count(Network* net) noexcept nogil:
+    return net.n_layers + (net.skip >= 0)
+
+
+cdef inline Matrix matrix_of(Network* net, Py_ssize_t number) noexcept nogil:
+    if number == net.n_layers:
+        return Matrix(
+            net.skip, net.layers[0].n_in, net.layers[net.n_layers - 1].n_out)
+    return Matrix(
+        net.layers[number].weights, net.layers[number].n_in, net.layers[number].n_out)
 
 
 cdef inline Py_ssize_t scale_of(Layer* layer) noexcept nogil:

@@ -14,7 +14,7 @@ from skreg._kernels.dropout cimport Noise
 from skreg._kernels.rows cimport Rows, Selection
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Blocks, Team, parts
-from skreg._kernels.types cimport Layer, Network
+from skreg._kernels.types cimport Matrix, Network
 
 cdef enum:
     # Numbers in a block, 32 kB of floats; the most rows of one; its columns are a
@@ -71,13 +71,13 @@ cdef inline Blocks cut_outputs(Py_ssize_t rows, Py_ssize_t columns) noexcept nog
     return blocks
 
 
-cdef inline Blocks cut_weights(Layer* layer) noexcept nogil:
+cdef inline Blocks cut_weights(Matrix* matrix) noexcept nogil:
     """Of dW: whole rows, which follow each other in memory."""
     cdef Blocks blocks
     blocks.rows = max(
-        <Py_ssize_t> 1, BLOCK_SIZE // (layer.n_out * BLOCK_INPUTS)) * BLOCK_INPUTS
-    blocks.columns = layer.n_out
-    blocks.down = parts(layer.n_in, blocks.rows)
+        <Py_ssize_t> 1, BLOCK_SIZE // (matrix.n_out * BLOCK_INPUTS)) * BLOCK_INPUTS
+    blocks.columns = matrix.n_out
+    blocks.down = parts(matrix.n_in, blocks.rows)
     blocks.across = 1
     return blocks
 

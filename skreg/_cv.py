@@ -1,0 +1,641 @@
+"""Estimators that choose the strength of a penalty by cross-validated paths."""
+
+import inspect
+import time
+from functools import wraps
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.base import _fit_context, clone, is_classifier
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _raise_for_params,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.parallel import Parallel, delayed
+
+from skreg._callbacks import FitCallbacks, with_callbacks
+from skreg._classifier import RegularizedMLPClassifier
+from skreg._network import Network
+from skreg._parameters import COUNT
+from skreg._path import PathTraining, check_grid, checked_model, recorded
+from skreg._regressor import RegularizedMLPRegressor
+from skreg._validation import check_weights, kernel_weights
+
+# Training goes along a path here, and never on from an earlier fit.
+WITHOUT = ("warm_start",)
+
+CHOICE_CONSTRAINTS = {
+    "param": [StrOptions({"l1", "l2", "group_l1"})],
+    "alphas": [COUNT, "array-like"],
+    "eps": [Interval(Real, 0, 1, closed="neither"), None],
+    "max_iter_per_point": [COUNT, None],
+    "cv": ["cv_object"],
+    "selection": [StrOptions({"best", "one_standard_error"})],
+    "n_jobs": [Integral, None],
+}
+
+
+def takes_parameters_of(Estimator):
+    """Give ``__init__`` the signature of its own parameters and of Estimator's.
+
+    scikit-learn, `help` and editors read the signature; so the many parameters of the
+    network, and their defaults, are written once.
+    """
+
+    def decorate(init):
+        own = inspect.signature(init).parameters
+        network = inspect.signature(Estimator.__init__).parameters
+        taken = [p for p in own.values() if p.kind != p.VAR_KEYWORD]
+        taken += [
+            p for name, p in network.items() if name not in own and name not in WITHOUT
+        ]
+
+        @wraps(init)
+        def __init__(self, *args, **kwargs):
+            for name in kwargs:
+                if name not in signature.parameters:
+                    raise TypeError(
+                        f"{type(self).__name__}.__init__() got an unexpected keyword "
+                        f"argument {name!r}"
+                    )
+            init(self, *args, **kwargs)
+
+        signature = inspect.Signature(taken)
+        __init__.__signature__ = signature
+        return __init__
+
+    return decorate
+
+
+class LossOfOutputs:
+    """Mean loss of raw outputs: that of a network which passes its input on.
+
+    Parameters
+    ----------
+    network : Network
+        Whose outputs they are.
+    targets : ndarray of shape (n,), int32, or (n, n_outputs)
+    weights : ndarray of shape (n,) or None
+    """
+
+    def __init__(self, network, targets, weights):
+        n_outputs = network.layer_sizes[-1]
+        self.network = Network(
+            [n_outputs, n_outputs],
+            [],
+            network.loss,
+            network.loss_parameter,
+            np.dtype(np.float64),
+        )
+        self.network.coefs[0][:] = np.eye(n_outputs)
+        if targets.dtype != np.int32:
+            targets = np.ascontiguousarray(targets, dtype=np.float64)
+        self.targets, self.weights = targets, weights
+        self.engine = self.network.engine()
+
+    def __call__(self, outputs):
+        """The loss of outputs, (n, n_outputs), float64."""
+        data = self.network.data(outputs, self.targets, self.weights)
+        return self.engine.loss_and_gradient(self.network.params, data)
+
+
+class Fold:
+    """One split: a path on its training rows, scored on the others.
+
+    Parameters
+    ----------
+    whole : PathTraining
+        On all rows; its targets and their scale are those of the losses, so that folds
+        can be compared.
+    training : PathTraining
+        On the fold's training rows.
+    X, y, weights
+        All rows.
+    test : ndarray of intp
+        The rows to score on.
+    scoring : str or callable
+    """
+
+    def __init__(self, whole, training, X, y, weights, test, scoring):
+        self.training = training
+        self.X, self.test = X, test
+        model = training.model
+        self.scale = getattr(model, "_target_scale", None)
+        self.common_scale = getattr(whole.model, "_target_scale", None)
+        self.network = model._network
+        tested = None if weights is None else weights[test]
+        self.score = self.mse = None
+        if scoring == "loss":
+            loss = LossOfOutputs(
+                self.network,
+                whole.targets[test],
+                kernel_weights(tested, None, np.float64),
+            )
+            self.score = lambda outputs: -loss(outputs)
+        else:
+            scorer = model._scorer_score(X[test], y[test], tested)
+            self.score = lambda _: scorer()
+        if getattr(model, "loss", None) == "squared_error":
+            true = y[test].astype(np.float64).reshape(len(test), -1)
+
+            def mse(outputs):
+                errors = (self.common_scale.invert(outputs) - true) ** 2
+                return float(np.average(errors.mean(axis=1), weights=tested))
+
+            self.mse = mse
+
+    def outputs(self):
+        """Raw outputs for the rows to score on, float64, on the common scale."""
+        outputs = self.network.predict(self.X, raw=True, subset=self.test)
+        if self.scale is None:
+            return outputs.astype(np.float64)
+        return np.ascontiguousarray(self.common_scale.apply(self.scale.invert(outputs)))
+
+    def run(self, alphas):
+        """Figures of each point, from the largest strength to the smallest.
+
+        Returns
+        -------
+        figures : ndarray of shape (n_alphas, 4)
+            Score, mean squared error or nan, seconds to fit, seconds to score.
+        """
+        figures = {}
+        start = time.perf_counter()
+        for alpha in self.training.walk(alphas, None):
+            fitted = time.perf_counter()
+            outputs = self.outputs()
+            score = self.score(outputs)
+            mse = np.nan if self.mse is None else self.mse(outputs)
+            scored = time.perf_counter()
+            figures[alpha] = score, mse, fitted - start, scored - fitted
+            start = scored
+        if self.training.interrupted:
+            raise KeyboardInterrupt
+        return np.array([figures[alpha] for alpha in sorted(figures)[::-1]])
+
+
+class ChoosesStrength:
+    """fit of the two estimators below; they inherit the rest from their network."""
+
+    # The estimator that is trained along the paths.
+    _Estimator: type
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, **params):
+        """Choose the strength by cross-validation, and fit at it on all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The training input. Folds are rows of it, without a copy.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Classes, a multilabel indicator, or values to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0 of the rows, in training and in the scores.
+        **params : dict
+            For the splitter, such as ``groups``; with scikit-learn's
+            ``enable_metadata_routing=True`` only.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, or the data, is out of range; before training starts.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If the first point of a path ends at ``max_iter``, or one of "lbfgs" does.
+        """
+        _raise_for_params(params, self, "fit")
+        with self._unchanged_on_error():
+            self._choose(X, y, sample_weight, params)
+        return self
+
+    def _choose(self, X, y, sample_weight, params):
+        given = X, y, sample_weight
+        network = self._network_estimator()
+        check_grid(self.alphas, self.eps, self.max_iter_per_point)
+        X, y = self._read(X, y, reset=True)
+        weights = check_weights(sample_weight, X)
+        whole = self._path_on(network, X, y, weights)
+        alphas = None
+        if not whole.ends_at_zero(self.alphas):
+            alphas = whole.grid(self.alphas, self.eps)
+        classes = getattr(whole.model, "classes_", None)
+        if classes is not None and whole.model._multilabel:
+            classes = None
+        folds = [
+            self._fold(k, whole, network, X, y, weights, classes, train, test)
+            for k, (train, test) in enumerate(self._splits(X, y, sample_weight, params))
+        ]
+
+        # the paths are trained at the same time: the fit is all that callbacks see
+        callbacks = FitCallbacks(self, *given, max_iter=0, snapshot=self._snapshot)
+        with callbacks.fit():
+            path, figures = self._run(whole, alphas, folds)
+            self._set_results(path, figures)
+
+    def _run(self, whole, alphas, folds):
+        """The path on all rows, and the figures of those on the folds."""
+        steps = whole.walk(self.alphas if alphas is None else alphas, self.eps)
+        run = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        if alphas is None:
+            # where the grid ends, this path finds out
+            path = recorded(whole, steps)
+            figures = run(delayed(fold.run)(path.alphas) for fold in folds)
+        else:
+            path, *figures = run(
+                [
+                    delayed(recorded)(whole, steps),
+                    *(delayed(fold.run)(alphas) for fold in folds),
+                ]
+            )
+        if whole.interrupted:
+            raise KeyboardInterrupt
+        return path, np.stack(figures, axis=1)
+
+    def _network_estimator(self):
+        """An estimator for each path, with one seed for all."""
+        names = [n for n in self._Estimator._get_param_names() if n not in WITHOUT]
+        network = self._Estimator(**{name: getattr(self, name) for name in names})
+        network = checked_model(network, self.param)
+        seed = self.random_state
+        if not isinstance(seed, Integral):
+            seed = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
+        return network.set_params(random_state=seed)
+
+    def _path_on(self, network, X, y, weights, classes=None):
+        model = clone(network)
+        model.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            model.feature_names_in_ = self.feature_names_in_
+        return PathTraining(
+            model,
+            X,
+            y,
+            weights,
+            param=self.param,
+            max_iter_per_point=self.max_iter_per_point,
+            classes=classes,
+        )
+
+    def _splits(self, X, y, sample_weight, params):
+        splitter = self._splitter(y)
+        given = {}
+        if _routing_enabled():
+            routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
+            given = routed.splitter.split
+        return list(splitter.split(X, y, **given))
+
+    def _splitter(self, y=None):
+        # imported for a fit only: it takes a fifth of the time of importing skreg
+        from sklearn.model_selection import check_cv
+
+        return check_cv(self.cv, y, classifier=is_classifier(self))
+
+    def _fold(self, k, whole, network, X, y, weights, classes, train, test):
+        n = X.shape[0]
+        train, test = np.arange(n)[train], np.arange(n)[test]
+        # a row that is not in it has weight zero, one that is in it twice has two
+        inside = np.bincount(train, minlength=n).astype(np.float64)
+        if weights is not None:
+            inside *= weights
+        tested = np.ones(n)[test] if weights is None else weights[test]
+        for purpose, given in [("train", inside), ("score", tested)]:
+            if not given.any():
+                raise ValueError(
+                    f"Fold {k} of cv={self.cv!r} has no row of positive weight to "
+                    f"{purpose} on. Use fewer folds, or another splitter."
+                )
+        training = self._path_on(network, X, y, inside, classes)
+        return Fold(whole, training, X, y, weights, test.astype(np.intp), self.scoring)
+
+    def _set_results(self, path, figures):
+        """Set what is fitted; figures: (n_alphas, n_folds, 4), see `Fold.run`."""
+        self.path_ = path
+        self.alphas_ = path.alphas
+        scores = figures[:, :, 0]
+        self.scores_ = scores
+        vars(self).pop("mse_path_", None)
+        if getattr(self, "loss", None) == "squared_error":
+            self.mse_path_ = figures[:, :, 1]
+        i = chosen(scores, self.selection)
+        fitted = path.estimator(i)
+        names = self.get_params(deep=False)
+        for name, value in vars(fitted).items():
+            if name not in names and name not in WITHOUT:
+                setattr(self, name, value)
+        self.alpha_ = float(path.alphas[i])
+        self.best_index_ = i
+        self.best_score_ = float(scores[i].mean())
+        self.cv_results_ = search_results(self.param, path.alphas, figures)
+
+    def get_metadata_routing(self):
+        """Get metadata routing of this object.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``sample_weight`` for `fit`, and what the splitter takes.
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                splitter=self._splitter(),
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    @property
+    def partial_fit(self):
+        """Not there: one epoch chooses no strength."""
+        raise AttributeError(
+            f"{type(self).__name__} has no partial_fit: cross-validation needs all "
+            "rows. After fit, path_.estimator(best_index_) has one."
+        )
+
+
+def chosen(scores, selection):
+    """Place of the strength to take, for scores (n_alphas, n_folds).
+
+    The strongest with the best mean score, or the strongest whose mean is at most one
+    standard error of that below it.
+    """
+    means = scores.mean(axis=1)
+    best = int(np.nanargmax(means))
+    if selection == "best" or scores.shape[1] == 1:
+        return best
+    error = scores[best].std(ddof=1) / np.sqrt(scores.shape[1])
+    return int(np.flatnonzero(means >= means[best] - error)[0])
+
+
+def search_results(param, alphas, figures):
+    """``cv_results_`` with the keys of `GridSearchCV`."""
+    results = {}
+    for name, column in [("fit_time", 2), ("score_time", 3), ("test_score", 0)]:
+        if name == "test_score":
+            results[f"param_{param}"] = np.ma.array(alphas, mask=False)
+            results["params"] = [{param: float(alpha)} for alpha in alphas]
+            for k in range(figures.shape[1]):
+                results[f"split{k}_test_score"] = figures[:, k, column]
+        results[f"mean_{name}"] = figures[:, :, column].mean(axis=1)
+        results[f"std_{name}"] = figures[:, :, column].std(axis=1)
+    ranks = rankdata(-results["mean_test_score"], method="min")
+    results["rank_test_score"] = ranks.astype(np.int32)
+    return results
+
+
+class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
+    """`RegularizedMLPRegressor` that chooses the strength of a penalty itself.
+
+    The counterpart of `LassoCV` and `RidgeCV`: for each fold, and for all rows, a
+    network is trained along a path of strengths, each going on from the one before (see
+    `regularization_path`). The strength with the best score on the rows left out is
+    chosen; the network is the one that the path on all rows has there.
+
+    With no hidden layer, ``standardize_target=False``, ``solver="lbfgs"`` and
+    ``dtype="float64"`` it chooses what `LassoCV` does (``l2=0``), or, for
+    ``param="l2"``, what a search over ``Ridge(alpha=l2 * n_samples)`` does.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        As in `RegularizedMLPRegressor`.
+    activation : str or array-like of str, default="relu"
+        Likewise.
+    param : {"l1", "l2", "group_l1"}, default="l1"
+        The strength that is chosen. The parameter of that name is not used.
+    alphas : int or array-like of shape (n_alphas,), default=30
+        The strengths to choose from, >= 0, or their number; then the grid is derived
+        from the data, as in `regularization_path`.
+    eps : float or None, default=None
+        The smallest strength of that grid relative to the largest, in (0, 1). None is
+        1e-3, and 1e-8 for "l2".
+    max_iter_per_point : int or None, default=None
+        Most epochs of each point of a path but the first, as in `regularization_path`:
+        None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
+    cv : int, splitter, iterable or None, default=None
+        The folds, as in `GridSearchCV`; None is five.
+    selection : {"best", "one_standard_error"}, default="best"
+        Take the strength with the best mean score, or the largest whose mean score is
+        within one standard error of it (Breiman et al. 1984).
+    n_jobs : int or None, default=None
+        Paths trained at the same time, in threads. None is one, -1 one per core.
+    **network
+        All other parameters of `RegularizedMLPRegressor` but ``warm_start``. Its
+        ``scoring`` decides the strength too: "loss" is minus the loss on the rows left
+        out, without penalties, on the standardized target of all rows.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The strength that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        All strengths, falling.
+    scores_ : ndarray of shape (n_alphas, n_folds)
+        Score of each in each fold; higher is better.
+    mse_path_ : ndarray of shape (n_alphas, n_folds)
+        Mean squared error on the rows left out, in the unit of y, averaged over
+        outputs; for ``loss="squared_error"``.
+    best_score_ : float
+        Mean score of the strength that was chosen.
+    best_index_ : int
+        Its place in ``alphas_``.
+    cv_results_ : dict
+        With the keys of `GridSearchCV`.
+    path_ : RegularizationPath
+        On all rows.
+    n_iter_ : int
+        Epochs (iterations) at ``alpha_`` on all rows.
+    coefs_, intercepts_, loss_, ...
+        All that a fitted `RegularizedMLPRegressor` has.
+
+    See Also
+    --------
+    regularization_path : A path without cross-validation.
+    sklearn.linear_model.LassoCV : The same without a hidden layer.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen, Stone (1984). Classification and regression trees.
+    Wadsworth.
+
+    Friedman, Hastie, Tibshirani (2010). Regularization paths for generalized linear
+    models via coordinate descent. Journal of Statistical Software 33.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.linear_model import LassoCV
+    >>> from skreg import RegularizedMLPRegressorCV
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = RegularizedMLPRegressorCV(
+    ...     (), alphas=20, l2=0.0, solver="lbfgs", tol=1e-8, dtype="float64",
+    ...     standardize_target=False,
+    ... ).fit(X, y)
+    >>> lasso = LassoCV(alphas=model.alphas_).fit(X, y)
+    >>> bool(model.alpha_ == lasso.alpha_)
+    True
+    """
+
+    _Estimator = RegularizedMLPRegressor
+    _parameter_constraints: dict = {
+        name: rule
+        for name, rule in RegularizedMLPRegressor._parameter_constraints.items()
+        if name not in WITHOUT
+    } | CHOICE_CONSTRAINTS
+
+    @takes_parameters_of(RegularizedMLPRegressor)
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        param="l1",
+        alphas=30,
+        eps=None,
+        max_iter_per_point=None,
+        cv=None,
+        selection="best",
+        n_jobs=None,
+        **network,
+    ):
+        super().__init__(hidden_layer_sizes, activation, **network)
+        self.param = param
+        self.alphas = alphas
+        self.eps = eps
+        self.max_iter_per_point = max_iter_per_point
+        self.cv = cv
+        self.selection = selection
+        self.n_jobs = n_jobs
+
+
+class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
+    """`RegularizedMLPClassifier` that chooses the strength of a penalty itself.
+
+    The counterpart of `LogisticRegressionCV`: for each fold, and for all rows, a
+    network is trained along a path of strengths, each going on from the one before (see
+    `regularization_path`). The strength with the best score on the rows left out is
+    chosen; the network is the one that the path on all rows has there.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        As in `RegularizedMLPClassifier`.
+    activation : str or array-like of str, default="relu"
+        Likewise.
+    param : {"l1", "l2", "group_l1"}, default="l1"
+        The strength that is chosen. The parameter of that name is not used.
+    alphas : int or array-like of shape (n_alphas,), default=30
+        The strengths to choose from, >= 0, or their number; then the grid is derived
+        from the data, as in `regularization_path`.
+    eps : float or None, default=None
+        The smallest strength of that grid relative to the largest, in (0, 1). None is
+        1e-3, and 1e-8 for "l2".
+    max_iter_per_point : int or None, default=None
+        Most epochs of each point of a path but the first, as in `regularization_path`:
+        None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
+    cv : int, splitter, iterable or None, default=None
+        The folds, as in `GridSearchCV`; None is five, stratified.
+    selection : {"best", "one_standard_error"}, default="best"
+        Take the strength with the best mean score, or the largest whose mean score is
+        within one standard error of it (Breiman et al. 1984).
+    n_jobs : int or None, default=None
+        Paths trained at the same time, in threads. None is one, -1 one per core.
+    **network
+        All other parameters of `RegularizedMLPClassifier` but ``warm_start``. Its
+        ``scoring`` decides the strength too: "loss" is minus the log loss on the rows
+        left out. A class that a fold's training rows lack keeps its place.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The strength that was chosen.
+    alphas_ : ndarray of shape (n_alphas,)
+        All strengths, falling.
+    scores_ : ndarray of shape (n_alphas, n_folds)
+        Score of each in each fold; higher is better.
+    best_score_ : float
+        Mean score of the strength that was chosen.
+    best_index_ : int
+        Its place in ``alphas_``.
+    cv_results_ : dict
+        With the keys of `GridSearchCV`.
+    path_ : RegularizationPath
+        On all rows.
+    n_iter_ : int
+        Epochs (iterations) at ``alpha_`` on all rows.
+    coefs_, intercepts_, classes_, loss_, ...
+        All that a fitted `RegularizedMLPClassifier` has.
+
+    See Also
+    --------
+    regularization_path : A path without cross-validation.
+    sklearn.linear_model.LogisticRegressionCV : The same without a hidden layer.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen, Stone (1984). Classification and regression trees.
+    Wadsworth.
+
+    Friedman, Hastie, Tibshirani (2010). Regularization paths for generalized linear
+    models via coordinate descent. Journal of Statistical Software 33.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.preprocessing import scale
+    >>> from skreg import RegularizedMLPClassifierCV
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = RegularizedMLPClassifierCV(
+    ...     (), solver="lbfgs", l2=0.0, selection="one_standard_error"
+    ... ).fit(scale(X), y)
+    >>> model.score(scale(X), y) > 0.95
+    True
+    >>> bool((model.coefs_[0] == 0).mean() > 0.4)
+    True
+    """
+
+    _Estimator = RegularizedMLPClassifier
+    _parameter_constraints: dict = {
+        name: rule
+        for name, rule in RegularizedMLPClassifier._parameter_constraints.items()
+        if name not in WITHOUT
+    } | CHOICE_CONSTRAINTS
+
+    @takes_parameters_of(RegularizedMLPClassifier)
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        param="l1",
+        alphas=30,
+        eps=None,
+        max_iter_per_point=None,
+        cv=None,
+        selection="best",
+        n_jobs=None,
+        **network,
+    ):
+        super().__init__(hidden_layer_sizes, activation, **network)
+        self.param = param
+        self.alphas = alphas
+        self.eps = eps
+        self.max_iter_per_point = max_iter_per_point
+        self.cv = cv
+        self.selection = selection
+        self.n_jobs = n_jobs
