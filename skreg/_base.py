@@ -22,6 +22,8 @@ from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._documentation import DocumentationLinkMixin
+from skreg._feature_groups import FeatureGroups
 from skreg._fine_tuning import (
     begin,
     check_method,
@@ -80,7 +82,9 @@ class TrainingData:
     weights: np.ndarray | None
 
 
-class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta):
+class BaseRegularizedMLP(
+    DocumentationLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+):
     """Parameters, fit and partial_fit of the two estimators."""
 
     _parameter_constraints: dict = CONSTRAINTS
@@ -692,6 +696,7 @@ class BaseRegularizedMLP(CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta)
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
         check_augmentable(settings.row_functions, settings.augmentation, X)
+        settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
         targets, n_outputs = self._encode_targets(y, weights, reset, classes)
         weights = self._reweight(y, weights, incremental)
         training = TrainingData(X, y, self._kernel_targets(targets), weights)

@@ -234,6 +234,7 @@ class Network:
                 "label_smoothing": settings.label_smoothing,
                 "max_grad_norm": settings.max_grad_norm,
                 "attack": settings.attack,
+                "groups": settings.feature_groups,
                 "augmentation": kernel_table(settings.augmentation),
             }
         return engine.Engine(
@@ -284,10 +285,20 @@ class Network:
         self._idle[:] = [loops]
         return out
 
-    def penalty(self, l1, l2):
-        """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2; strengths per matrix."""
+    def penalty(self, l1, l2, group_l1=0.0, feature_groups=None, hierarchy=None):
+        """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2, and the group lasso.
+
+        This is of W_0 and theta together, or under a hierarchy of theta alone. l1, l2:
+        one strength per matrix; feature_groups: a `FeatureGroups`.
+        """
+        matrices = self.matrices()
         total = 0.0
-        for W, a, b in zip(self.matrices(), l1, l2, strict=True):
+        if group_l1:
+            outgoing = [matrices[0]] if hierarchy is None else []
+            if self.skip:
+                outgoing.append(matrices[-1])
+            total += group_l1 * feature_groups.penalty(*outgoing)
+        for W, a, b in zip(matrices, l1, l2, strict=True):
             if a:
                 total += a * float(np.abs(W).sum(dtype=np.float64))
             if b:

@@ -30,6 +30,9 @@ CONSTRAINTS = {
     "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
     "l1": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
     "l2": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
+    "group_l1": [NON_NEGATIVE],
+    "feature_groups": ["array-like", None],
+    "hierarchy": [BOUND, None],
     "weight_decay": [NON_NEGATIVE],
     "weight_decay_schedule": [Schedule, None],
     "dropout": [RATE, "array-like"],
@@ -82,7 +85,11 @@ class Settings:
     l1, l2 : list of float
         One per weight matrix, that of `skip` last. Those that are tuned change with
         the epochs.
-    input_dropout, weight_decay, label_smoothing : float
+    input_dropout, weight_decay, label_smoothing, group_l1 : float
+    feature_groups : FeatureGroups or None
+        None until the number of features is known.
+    hierarchy : float or None
+        Infinity is no bound.
     batch_norm : {"before", "after"} or None
     residual, skip : bool
     max_norm : list of float
@@ -116,6 +123,9 @@ class Settings:
     label_smoothing: float = 0.0
     max_norm: list | None = None
     max_grad_norm: float = np.inf
+    group_l1: float = 0.0
+    feature_groups: object = None
+    hierarchy: float | None = None
     averaging: object = None
     attack: object = None
     tuned: tuple = ()
@@ -214,6 +224,8 @@ def read_settings(estimator):
         max_grad_norm=float(
             np.inf if estimator.max_grad_norm is None else estimator.max_grad_norm
         ),
+        group_l1=float(estimator.group_l1),
+        hierarchy=(None if estimator.hierarchy is None else float(estimator.hierarchy)),
         averaging=averaging.checked(estimator.weight_averaging),
         attack=adversarial.checked(estimator.adversarial),
         tuned=tuned,
@@ -221,6 +233,7 @@ def read_settings(estimator):
         augmentation=augmentation,
     )
     check_layers(settings)
+    check_hierarchy(estimator, settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
     read_schedules(estimator, settings)
@@ -263,6 +276,36 @@ def check_layers(settings):
             "batch_norm='after' and residual=True exclude each other: a norm behind "
             "the activation could not be folded into the weights past the "
             "connection. Use batch_norm='before'."
+        )
+
+
+def check_hierarchy(estimator, settings):
+    """Refuse what the bound of the hidden weights by the linear ones does not allow."""
+    if settings.hierarchy is None:
+        return
+    given = f"hierarchy={estimator.hierarchy!r}"
+    if not settings.skip:
+        raise ValueError(
+            f"{given} and skip=False exclude each other: the bound of a feature's "
+            "hidden weights are its weights past the hidden layers, which only "
+            "skip=True has. Set skip=True, or hierarchy=None."
+        )
+    if settings.hierarchy == np.inf:
+        return
+    # of the matrices that take part: the first, and the last, of skip
+    for name, off, values, taken, reason in [
+        ("l1", 0, settings.l1, [0, -1], "the two have no common proximal step"),
+        ("max_norm", np.inf, settings.max_norm, [-1], "shorter weights bound by less"),
+    ]:
+        if all(values[m] == off for m in taken):
+            continue
+        remedy = ["a"] * len(values)
+        for m in taken:
+            remedy[m] = str(off)
+        raise ValueError(
+            f"{given} and {name}={getattr(estimator, name)!r} exclude each other: "
+            f"{reason}. Leave out the weights of the hierarchy, {name}="
+            f"[{', '.join(remedy)}] with a number for each a, or set hierarchy=None."
         )
 
 
@@ -381,6 +424,18 @@ def check_lbfgs(estimator, settings):
                 f"{getattr(estimator, name)!r}, which belongs to the steps of a "
                 f"stochastic solver. {stochastic}, or set {name}=None."
             )
+    if settings.group_l1:
+        raise ValueError(
+            f"solver='lbfgs' does not support group_l1={estimator.group_l1!r}: the "
+            "norm of a group has no derivative at zero, and unlike that of l1 it does "
+            f"not split into two smooth parts. {stochastic}, or set group_l1=0."
+        )
+    if settings.hierarchy is not None and settings.hierarchy < np.inf:
+        raise ValueError(
+            f"solver='lbfgs' does not support hierarchy={estimator.hierarchy!r}: its "
+            "bounds are numbers, and not norms of other weights. "
+            f"{stochastic}, or set hierarchy=None."
+        )
     if settings.row_functions or settings.augmentation:
         raise ValueError(
             f"solver='lbfgs' does not support augmentation={estimator.augmentation!r}: "

@@ -65,6 +65,24 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         (Luketina et al. 2016). Not with "lbfgs" or ``batch_norm``.
     l2 : float, array-like of float or "auto", default=1e-4
         Strength of the L2 penalty, >= 0, likewise. Part of the gradient.
+    group_l1 : float, default=0.0
+        Strength of the group lasso (Yuan & Lin 2006), >= 0, on the outgoing weights of
+        each feature, or of each of ``feature_groups``: the objective gets
+        ``group_l1 * sum_g sqrt(m_g) ||W_g||_2``, with W_g the m_g weights of the group
+        in the first layer and, with ``skip=True``, past the hidden layers. Applied by a
+        proximal step, so that features drop out with weights that are exactly 0. Not
+        with "lbfgs".
+    feature_groups : array-like of shape (n_features,) or None, default=None
+        Labels, numbers or strings: ``group_l1`` keeps or drops features of one label
+        together, such as the columns of one one-hot encoding. None: each feature on
+        its own.
+    hierarchy : float or None, default=None
+        M > 0 of LassoNet (Lemhadri et al. 2021), for ``skip=True``. ``group_l1`` is
+        then the strength on the m_g weights of each group in ``skip_coef_`` alone, and
+        their norm times M bounds each of its weights in the first layer: a feature is
+        used at all only if it has linear weights. Infinity is no bound. The averages of
+        ``weight_averaging`` need not keep within it. Not with "lbfgs", nor with ``l1``
+        of the first layer or ``skip_coef_``, or ``max_norm`` of the latter.
     weight_decay : float, default=0.0
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
         (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
@@ -162,8 +180,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        Decay rates of Adam's means of the gradient and of its square, in [0, 1).
+    beta_1 : float, default=0.9
+        Decay rate of Adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Adam's term against division by zero, > 0.
     n_iter_no_change : int, default=10
@@ -188,9 +208,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``coefs_`` where there is none.
     folded_intercepts_ : list of ndarray of shape (n_out,)
         Its biases.
-    l1_, l2_ : list of float
-        Strengths of the penalties, one per weight matrix: those given or, where they
+    l1_ : list of float
+        Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
+    l2_ : list of float
+        Those of the L2 penalty.
     feature_importances_ : ndarray of shape (n_features,)
         Norms of the features' outgoing weights: of the rows of ``coefs_[0]`` and, with
         ``skip=True``, ``skip_coef_`` together.
@@ -298,6 +320,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         standardize_target=True,
         l1=0.0,
         l2=1e-4,
+        group_l1=0.0,
+        feature_groups=None,
+        hierarchy=None,
         weight_decay=0.0,
         weight_decay_schedule=None,
         dropout=0.0,
@@ -343,6 +368,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.standardize_target = standardize_target
         self.l1 = l1
         self.l2 = l2
+        self.group_l1 = group_l1
+        self.feature_groups = feature_groups
+        self.hierarchy = hierarchy
         self.weight_decay = weight_decay
         self.weight_decay_schedule = weight_decay_schedule
         self.dropout = dropout

@@ -70,9 +70,16 @@ class Problem:
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
+        settings = self.settings
         if self.fine_tuning is not None:
-            return self.fine_tuning.penalty(self.network, self.settings)
-        return self.network.penalty(self.settings.l1, self.settings.l2)
+            return self.fine_tuning.penalty(self.network, settings)
+        return self.network.penalty(
+            settings.l1,
+            settings.l2,
+            settings.group_l1,
+            settings.feature_groups,
+            settings.hierarchy,
+        )
 
 
 class ValidationLoss:
@@ -385,6 +392,8 @@ class StochasticTraining:
             settings.l2,
             settings.weight_decay_at(epoch),
             settings.max_norm,
+            settings.group_l1,
+            settings.hierarchy,
             **({} if fine_tuning is None else fine_tuning.of_segments()),
         )
 

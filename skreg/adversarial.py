@@ -11,11 +11,12 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
+from skreg._documentation import DocumentationLinkMixin
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
 
-class AdversarialTraining(BaseEstimator):
+class AdversarialTraining(DocumentationLinkMixin, BaseEstimator):
     """Train on rows that are perturbed within a ball so that the loss rises.
 
     Minimises, with the clean weight c and the ball B of radius epsilon,

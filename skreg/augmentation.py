@@ -13,6 +13,7 @@ from scipy.special import betaincinv
 from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import _BaseComposition
 
+from skreg._documentation import DocumentationLinkMixin
 from skreg._kernels import engine
 
 __all__ = [
@@ -41,7 +42,7 @@ IMAGE_SHIFT = 9
 IMAGE_SCALE = 10
 
 
-class Augmentation(BaseEstimator):
+class Augmentation(DocumentationLinkMixin, BaseEstimator):
     """What every object of this module but `Compose` can do."""
 
     # rows are mixed with others, and so are their targets
@@ -581,7 +582,7 @@ class ImageScale(Augmentation):
         }
 
 
-class Compose(_BaseComposition):
+class Compose(DocumentationLinkMixin, _BaseComposition):
     """Several augmentations one after another, under names that a grid can search.
 
     A plain list of objects does the same without names.

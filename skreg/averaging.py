@@ -10,11 +10,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from skreg._config import check_object
+from skreg._documentation import DocumentationLinkMixin
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging"]
 
 
-class ExponentialMovingAverage(BaseEstimator):
+class ExponentialMovingAverage(DocumentationLinkMixin, BaseEstimator):
     """Exponential moving average of the weights, updated after every step.
 
     After step t, with the weights w,
@@ -60,7 +61,7 @@ class ExponentialMovingAverage(BaseEstimator):
         self.decay = decay
 
 
-class StochasticWeightAveraging(BaseEstimator):
+class StochasticWeightAveraging(DocumentationLinkMixin, BaseEstimator):
     """Mean of the weights at the ends of the last epochs (Izmailov et al. 2018).
 
     After each of the epochs that begin at ``start * max_iter`` or later, the k-th of

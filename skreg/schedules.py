@@ -13,6 +13,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
+from skreg._documentation import DocumentationLinkMixin
+
 __all__ = [
     "Cosine",
     "CosineWarmRestarts",
@@ -29,7 +31,7 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="both")
 
 
-class Schedule(BaseEstimator, metaclass=ABCMeta):
+class Schedule(DocumentationLinkMixin, BaseEstimator, metaclass=ABCMeta):
     """A factor that depends on the share of the training that is done.
 
     For a schedule of your own, derive from this class and write `at`; arguments of

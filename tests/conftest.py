@@ -21,6 +21,14 @@ settings.register_profile("skreg", settings.default, deadline=None)
 settings.load_profile("skreg")
 
 
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Matplotlib warns of many open figures, and a warning is an error."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
+
+
 @pytest.fixture(autouse=bool(os.environ.get("SKREG_TEST_THREADS")))
 def threads_for_the_smallest_fits(monkeypatch):
     """Every fit takes all threads that it may, if SKREG_TEST_THREADS is set."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import expit, logsumexp, ndtr, softmax
 
 # ------------------------------------------------------------------- random numbers
@@ -301,6 +302,31 @@ class Network:
             W[:] = strength
         return spread
 
+    def group_strengths(self, group_l1, groups):
+        """(Numbers of the parameters in W_0 and theta, group_l1 sqrt(their count)).
+
+        groups: the features of each.
+        """
+        if not group_l1:
+            return []
+        joint = [np.concatenate(parts) for parts in self.group_parts(groups)]
+        return [(group, group_l1 * np.sqrt(group.size)) for group in joint]
+
+    def hierarchies(self, group_l1, groups, bound):
+        """[((numbers in W_0, numbers in theta), strength of theta's, bound), ...]."""
+        if not group_l1 and bound == np.inf:
+            return []
+        return [
+            (parts, group_l1 * np.sqrt(parts[1].size), bound)
+            for parts in self.group_parts(groups)
+        ]
+
+    def group_parts(self, groups):
+        """[numbers of a group's parameters in W_0, those in theta] of each group."""
+        numbers = self.matrices(np.arange(self.n_parameters))
+        outgoing = [numbers[0]] + ([numbers[-1]] if self.skip else [])
+        return [[rows[group].ravel() for rows in outgoing] for group in groups]
+
     def masks(self, rows, key, step):
         """Of the input and of every hidden layer; key None: all ones."""
         widths = self.layer_sizes[:-1]
@@ -439,12 +465,78 @@ def soft_threshold(w, threshold):
     return np.sign(w) * np.maximum(np.abs(w) - threshold, 0.0)
 
 
-def penalty(weights, l1, l2):
-    """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2."""
+def penalty(weights, l1, l2, group_l1=0.0, groups=(), outgoing=None):
+    """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2, and the group lasso.
+
+    groups: the features of each group; outgoing: their weights in it, W_0 unless given.
+    """
+    grouped = weights[0] if outgoing is None else outgoing
     return sum(
         a * np.abs(W).sum() + b / 2 * (W**2).sum()
         for W, a, b in zip(weights, l1, l2, strict=True)
+    ) + group_l1 * sum(
+        np.sqrt(grouped[group].size) * np.linalg.norm(grouped[group])
+        for group in groups
     )
+
+
+def group_prox(w, metric, strength):
+    """argmin_u sum (u - w)^2 / (2 metric) + strength ||u||; see group_lasso.pxd."""
+    a = strength * metric
+
+    def excess(r):
+        return np.sum((w / (r + a)) ** 2) - 1
+
+    # training has diverged
+    if not np.linalg.norm(w) < 1e100:
+        return np.full_like(w, np.nan)
+    if excess(0.0) <= 0:
+        return np.zeros_like(w)
+    r = brentq(excess, 0.0, np.linalg.norm(w) * (1 + 1e-12), xtol=1e-300, rtol=1e-15)
+    return w * r / (r + a)
+
+
+def hierarchy_prox(t, d, w, e, strength, bound):
+    """argmin sum (T - t)^2 / (2 d) + sum (W - w)^2 / (2 e) + strength ||T||.
+
+    Subject to |W| <= bound ||T||; see hierarchy.pxd. With nu, the multiplier of the
+    length r of T, and shift = nu + 1 / max d > 0, both T and r are functions of shift,
+    and so is the derivative by r of what is to be minimised. It falls as shift grows.
+    """
+    pull, b, least = t / d, 1 / d - 1 / d.max(), 1 / d.max()
+
+    def T_at(shift):
+        return np.divide(pull, shift + b, out=np.zeros_like(t), where=pull != 0)
+
+    def slope(r, shift):
+        over = np.maximum(np.abs(w) - bound * r, 0)
+        return (least - shift) * r + strength - bound * np.sum(over / e)
+
+    def slope_at(shift):
+        return slope(np.linalg.norm(T_at(shift)), shift)
+
+    if not np.linalg.norm(np.concatenate([t, w])) < 1e100:
+        return np.full_like(t, np.nan), np.full_like(w, np.nan)
+    if bound == np.inf:
+        return group_prox(t, d, strength), w
+    if strength >= np.linalg.norm(pull) + bound * np.sum(np.abs(w) / e):
+        return np.zeros_like(t), np.zeros_like(w)
+    if not pull[b == 0].any() and slope_at(0.0) < 0:
+        # no shift makes T as long as the minimum: a weight of the largest d does
+        T = T_at(0.0)
+        shorter = np.linalg.norm(T)
+        far = 1.01 * (shorter + np.abs(w).max() / bound)
+        r = brentq(slope, shorter, far, (0.0,), xtol=1e-300, rtol=1e-15)
+        T[np.argmax(d)] = np.sqrt(r**2 - T @ T)
+    else:
+        low = high = least
+        while slope_at(high) > 0:
+            high *= 2
+        while slope_at(low) < 0:
+            low /= 2
+        T = T_at(brentq(slope_at, low, high, xtol=1e-300, rtol=1e-15))
+    reach = bound * np.linalg.norm(T)
+    return T, np.clip(w, -reach, reach)
 
 
 @dataclass
@@ -455,6 +547,19 @@ class Strengths:
     l2: np.ndarray | float = 0.0
     weight_decay: np.ndarray | float = 0.0
     anchor: np.ndarray | float = 0.0
+    # [(numbers of the parameters, strength), ...] of the group lasso
+    groups: list = field(default_factory=list)
+    # [((numbers of W_0's, numbers of theta's), strength, bound), ...] of a hierarchy
+    hierarchies: list = field(default_factory=list)
+
+    def shrink(self, w, metric):
+        """The prox of all groups, in place."""
+        for group, strength in self.groups:
+            w[group] = group_prox(w[group], metric[group], strength)
+        for (hidden, linear), strength, bound in self.hierarchies:
+            w[linear], w[hidden] = hierarchy_prox(
+                w[linear], metric[linear], w[hidden], metric[hidden], strength, bound
+            )
 
 
 def adam_step(optimizer, w, g, rate, strengths):
@@ -471,7 +576,9 @@ def adam_step(optimizer, w, g, rate, strengths):
     steepness = np.sqrt(optimizer.second) + optimizer.epsilon
     metric = rate * np.sqrt(1 - beta_2**t) / steepness
     w = w - rate * strengths.weight_decay * w - metric * mean
-    return soft_threshold(w, metric * strengths.l1)
+    w = soft_threshold(w, metric * strengths.l1)
+    strengths.shrink(w, metric)
+    return w
 
 
 def sgd_step(optimizer, w, g, rate, strengths):
@@ -479,7 +586,9 @@ def sgd_step(optimizer, w, g, rate, strengths):
 
     The velocity is the way from one iterate x to the next. In Nesterov's form w is
     the point x + momentum * velocity, at which the gradient was taken. Decay shifts
-    iterate and point alike; an iterate that stays at zero has no velocity.
+    iterate and point alike; an iterate that stays at zero has no velocity, and one that
+    is zero under the group lasso has none either. Under a hierarchy no velocity takes a
+    weight of W_0 beyond the bound that theta sets.
     """
     shift = rate * strengths.weight_decay * w
     ahead = optimizer.momentum * optimizer.first
@@ -488,11 +597,28 @@ def sgd_step(optimizer, w, g, rate, strengths):
         x = w - ahead
         new = soft_threshold(downhill, rate * strengths.l1)
         stays = (x == 0) & (new == 0)
-        optimizer.first = np.where(stays, 0.0, new - (x - shift))
-        return new + optimizer.momentum * optimizer.first
-    new = soft_threshold(downhill + ahead, rate * strengths.l1)
-    optimizer.first = new - (w - shift)
-    return new
+    else:
+        x = w
+        new = soft_threshold(downhill + ahead, rate * strengths.l1)
+        stays = np.zeros(w.shape, dtype=bool)
+    strengths.shrink(new, np.full(w.shape, rate))
+    for group, *_ in strengths.groups:
+        stays[group] |= new[group] == 0
+    for parts, *_ in strengths.hierarchies:
+        for part in parts:
+            stays[part] |= new[part] == 0
+    optimizer.first = np.where(stays, 0.0, new - (x - shift))
+    if not optimizer.nesterov or not optimizer.momentum:
+        return new
+    point = new + optimizer.momentum * optimizer.first
+    for (hidden, linear), _, bound in strengths.hierarchies:
+        if bound < np.inf:
+            bound *= np.linalg.norm(point[linear])
+            point[hidden] = np.clip(point[hidden], -bound, bound)
+    # what was not cut keeps its velocity to the last bit
+    cut = point != new + optimizer.momentum * optimizer.first
+    optimizer.first[cut] = (point - new)[cut] / optimizer.momentum
+    return point
 
 
 def optimizer_step(optimizer, w, g, rate, strengths):

@@ -26,12 +26,14 @@ pytestmark = few_epochs
 CHOICES = {
     "l1": ([0.0], [1e-3]),
     "l2": ([0.0], [1e-2]),
+    "group_l1": ([0.0], [1e-3]),
     "weight_decay": ([0.0], [0.1]),
     "dropout": ([0.0], [0.3]),
     "input_dropout": ([0.0], [0.2]),
     "batch_norm": ([False], [True, "before", "after"]),
     "residual": ([False], [True]),
     "skip": ([False], [True]),
+    "hierarchy": ([None], [0.5, np.inf]),
     "max_norm": ([None, np.inf, [np.inf] * 3], [0.5, [0.5, np.inf, 1.0]]),
     "max_grad_norm": ([None, np.inf], [0.05]),
     "weight_averaging": (
@@ -53,6 +55,8 @@ CHOICES = {
     "warm_up": ([0.0], [1.5]),
 }
 FOR_CLASSIFIERS = {"label_smoothing": ([0.0], [0.2])}
+# What does nothing, or is refused, without something else.
+TOGETHER = {"hierarchy": {"skip": True, "group_l1": 1e-2}}
 BASE = {
     "hidden_layer_sizes": (9, 9),
     "l2": 0.0,
@@ -86,7 +90,7 @@ def test_neutral_values_change_no_bit(Estimator, name, value):
 
 @pytest.mark.parametrize(("Estimator", "name", "value"), list(single(1)))
 def test_every_one_does_something_and_survives_a_pickle(Estimator, name, value):
-    plain = Estimator(**BASE)
+    plain = Estimator(**BASE, **TOGETHER.get(name, {}))
     X, y = data_for(plain)
     model = clone(plain).set_params(**{name: value}).fit(X, y)
     plain.fit(X, y)
@@ -100,7 +104,7 @@ def test_every_one_does_something_and_survives_a_pickle(Estimator, name, value):
 @pytest.mark.parametrize(("Estimator", "name", "value"), list(single(1)))
 def test_the_same_bits_with_any_number_of_threads(Estimator, name, value, monkeypatch):
     model = Estimator(**BASE | {"hidden_layer_sizes": (70, 70)}, dropout=0.1)
-    model.set_params(**{name: value})
+    model.set_params(**TOGETHER.get(name, {}), **{name: value})
     X, y = data_for(model)
     results = set()
     for threads in [1, 2, 3]:

@@ -24,6 +24,7 @@ from reference_augmentation import augment
 from skreg._activations import ACTIVATIONS
 from skreg._augmentation import kernel_table
 from skreg._batch_norm import Statistics
+from skreg._feature_groups import FeatureGroups
 from skreg._optimizers import Optimizer
 from skreg.augmentation import (
     CutMix,
@@ -57,6 +58,9 @@ class Training:
     max_norm: list
     max_grad_norm: float
     average_decay: float
+    group_l1: float
+    hierarchy: float | None
+    labels: list
     trained: tuple | None
     anchor: list | None
     ranks: list | None
@@ -113,6 +117,19 @@ class Training:
         return low_rank
 
     @property
+    def groups(self):
+        """Masks of the features in each group."""
+        return np.unique(self.labels)[:, None] == self.labels
+
+    @property
+    def shrinks(self):
+        """Whether all weights of the groups take steps."""
+        if self.trained is None:
+            return True
+        first, *theta = [self.trained[0][0], *self.trained[0][len(self.widths) + 1 :]]
+        return first and all(theta)
+
+    @property
     def widths(self):
         """Of the layers that batch normalization has statistics of."""
         return self.network.layer_sizes[1:-1]
@@ -145,6 +162,15 @@ class Training:
             whole = [*(rank == 0 for rank in self.ranks), *theta]
             biases = [True] * len(self.ranks)
             trained = trained & (self.network.of_vectors(whole, biases) == 1)
+        groups = [np.flatnonzero(row) for row in self.groups]
+        if not self.shrinks:
+            pass
+        elif self.hierarchy is None:
+            strengths.groups = self.network.group_strengths(self.group_l1, groups)
+        else:
+            strengths.hierarchies = self.network.hierarchies(
+                self.group_l1, groups, self.hierarchy
+            )
         params = self.params
         statistics = None
         if self.network.batch_norm:
@@ -186,6 +212,7 @@ class Training:
             capacity=self.batch_size,
             max_grad_norm=self.max_grad_norm,
             augmentation=kernel_table(self.augmentation),
+            groups=FeatureGroups.of(self.labels, len(self.labels)),
         )
         statistics = None
         if self.network.batch_norm:
@@ -214,6 +241,8 @@ class Training:
                     self.l2,
                     self.weight_decay,
                     self.max_norm,
+                    self.group_l1,
+                    self.hierarchy,
                     trained=self.trained,
                     anchor=self.anchor,
                 ),
@@ -349,6 +378,11 @@ def trainings(draw):
         max_norm=[draw(bound) for bound in bounds],
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
+        group_l1=0.0 if ranks else draw(st.sampled_from([0.0, 0.01, 0.3])),
+        hierarchy=draw(st.sampled_from([None, 0.1, 3.0, np.inf]))
+        if network.skip and not ranks
+        else None,
+        labels=draw(per_layer(st.integers(0, 3), network.layer_sizes[0])),
         trained=draw(st.one_of(st.none(), st.tuples(weights, biases))),
         anchor=draw(st.one_of(st.none(), anchors)),
         ranks=ranks,
@@ -397,6 +431,9 @@ def test_epochs_in_single_precision_are_near_the_oracle(training):
     # rounding may carry a unit over a kink, so the last digits prove nothing; and a few
     # rows that are almost the same have a variance that is all rounding
     assume(training.network.batch_norm is None)
+    # the linear weights of a hierarchy may go to either side of zero, as near it their
+    # sign decides
+    assume(training.hierarchy in [None, np.inf])
     assert_equal(training, np.float32, 2e-3)
 
 

@@ -18,6 +18,8 @@ Where things are:
 - ``backward.pxd``     from the losses of a batch to the steps, with gradient clipping
 - ``batch_norm.pxd``   normalising a layer's units over a batch, and the way back
 - ``optimizers.pxd``   Adam and SGD steps with decay, the L1 prox and moving averages
+- ``feature_groups.pxd``  weights of features, shrunk together after the step;
+  ``group_lasso.pxd`` and ``hierarchy.pxd`` are how
 - ``low_rank.pxd``     steps of two thin factors instead of a whole weight matrix
 - ``max_norm.pxd``     the bound on a unit's incoming weights, after the step
 - ``adversarial.pxd``  perturbing the rows of a batch so that the loss rises

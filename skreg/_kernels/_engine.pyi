@@ -30,6 +30,10 @@ class _Attack(Protocol):
     lower: float
     upper: float
 
+class _Groups(Protocol):
+    starts: NDArray[np.intp]
+    features: NDArray[np.intp]
+
 class _LowRank(Protocol):
     ranks: Sequence[int]
     scales: Sequence[float]
@@ -90,6 +94,7 @@ class Engine:
         max_grad_norm: float = ...,
         attack: _Attack | None = None,
         augmentation: NDArray[np.void] | None = None,
+        groups: _Groups | None = None,
         capacity: int = 256,
         training: bool = True,
         threads: int = 1,
@@ -100,6 +105,8 @@ class Engine:
         l2: Sequence[float],
         weight_decay: float = 0.0,
         max_norm: Sequence[float] | None = None,
+        group_l1: float = 0.0,
+        hierarchy: float | None = None,
         *,
         trained: tuple[Sequence[bool], Sequence[bool]] | None = None,
         anchor: Sequence[float] | None = None,

@@ -14,6 +14,7 @@ from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
 from skreg._kernels.backward cimport SEGMENTS_PER_LAYER, Training
 from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm
 from skreg._kernels.dropout cimport mask_size
+from skreg._kernels.feature_groups cimport group_scratch
 from skreg._kernels.loops cimport (
     Pass, full_batch_f32, full_batch_f64, input_gradients_f32, input_gradients_f64,
     output_count, predict_f32, predict_f64, statistics_f32, statistics_f64, train_f32,
@@ -21,7 +22,8 @@ from skreg._kernels.loops cimport (
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.low_rank cimport Factors, LowRank, merge_factors
 from skreg._kernels.matmul cimport SKREG_PANEL_SIZE
-from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, rates_of
+from skreg._kernels.optimizers cimport (
+    Optimizer, Rates, Segment, rates_of, shrinks_in_groups)
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse cimport SparseBatch
@@ -47,10 +49,12 @@ _LAYER = np.dtype([
 _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64), ("anchor", np.float64), ("frozen", np.intc)], align=True)
+    ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64),
+    ("anchor", np.float64), ("frozen", np.intc)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
-    ("first_share", np.float64), ("average_share", np.float64)], align=True)
+    ("first_share", np.float64), ("second_root", np.float64),
+    ("average_share", np.float64)], align=True)
 _FACTORS = np.dtype([
     ("rank", np.intp), ("a", np.intp), ("b", np.intp), ("scale", np.float64)],
     align=True)
@@ -60,7 +64,7 @@ AUGMENTATION = np.dtype([
     ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
 # tables of these types are handed to the kernels as arrays of the structs
 assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
-assert _FACTORS.itemsize == sizeof(Factors)
+assert _RATES.itemsize == sizeof(Rates) and _FACTORS.itemsize == sizeof(Factors)
 assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
@@ -224,6 +228,10 @@ cdef class Engine:
         How `run_epoch` makes adversarial examples: with the attributes of `Attack`.
     augmentation : ndarray of AUGMENTATION or None
         What changes the inputs in training, in this order.
+    groups : object or None
+        Of features, under `group_l1`: their numbers one group after the other in
+        `features`, and where each group begins, and the last ends, in `starts`; both
+        intp. None: every feature is one.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -247,6 +255,7 @@ cdef class Engine:
     cdef bint drops_inputs               # input_dropout may be > 0
     cdef object layers                   # structured array behind net.layers
     cdef object augmentation             # and behind the workspace's augmentations
+    cdef object groups                   # to be read by `make_room_for_groups`
     cdef list buffers                    # arrays behind the pointers
 
     def __init__(
@@ -254,7 +263,8 @@ cdef class Engine:
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
         double norm_epsilon=1e-5, residual=False, bint skip=False,
         double label_smoothing=0.0, double max_grad_norm=INFINITY, attack=None,
-        augmentation=None, Py_ssize_t capacity=DEFAULT_ROWS, bint training=True,
+        augmentation=None, groups=None, Py_ssize_t capacity=DEFAULT_ROWS,
+        bint training=True,
         int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
@@ -304,6 +314,7 @@ cdef class Engine:
                 attack.step_size, attack.clean_weight, attack.lower, attack.upper)
 
         self.augmentation = self.checked_augmentation(augmentation)
+        self.groups = groups
         self.capacity = capacity
         self.threads = threads
         workspaces = 1 if training else threads
@@ -413,15 +424,18 @@ cdef class Engine:
         return pointers
 
     def segments(
-        self, l1, l2, double weight_decay=0.0, max_norm=None, *, trained=None,
-        anchor=None,
+        self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0,
+        hierarchy=None, *, trained=None, anchor=None,
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
         l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
+        group_l1 : of the groups of features, over W_0 and theta.
+        hierarchy : M, with which theta alone is penalised, and bounds W_0; or None.
         trained : pair of sequences of bool, or None
             Whether each weight matrix takes steps, theta last; and whether each layer's
-            biases, with the norm that follows them, do. None: all do.
+            biases, with the norm that follows them, do. None: all do. Groups are only
+            shrunk if all of their weights take steps.
         anchor : sequence of one number per weight matrix, or None
             Strengths of the pull towards the optimizer's `anchor`, of its weights and
             of its layer's biases.
@@ -430,6 +444,12 @@ cdef class Engine:
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
         cdef Py_ssize_t m
         cdef Matrix matrix
+        if hierarchy is not None and self.net.skip < 0:
+            raise ValueError("a hierarchy needs weights from the inputs to the outputs")
+        weights = np.ones(n_matrices, dtype=bool)
+        if trained is not None:
+            weights = np.reshape(np.array(trained[0], dtype=bool), n_matrices)
+        shrinks = weights[0] and weights[n_layers:].all()
         table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
         table["max_norm"] = np.inf
         for m in range(n_matrices):
@@ -437,7 +457,10 @@ cdef class Engine:
             bound = np.inf if max_norm is None else max_norm[m]
             table[m, 0] = (
                 matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound, 0.0, False)
+                bound, 0.0, 0.0, 0.0, False)
+            if shrinks and (m == 0 or m == n_layers):
+                table[m, 0]["group_l1"] = group_l1
+                table[m, 0]["hierarchy"] = hierarchy or 0.0
         for l, layer in enumerate(self.layers):
             norm = layer["bias"] + layer["n_out"]
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
@@ -447,8 +470,8 @@ cdef class Engine:
             table["anchor"][:, 0] = np.reshape(anchor, n_matrices)
             table["anchor"][:n_layers, 1] = anchor[:n_layers]
         if trained is not None:
-            weights, biases = np.array(trained[0], bool), np.array(trained[1], bool)
-            table["frozen"][:, 0] = ~np.reshape(weights, n_matrices)
+            biases = np.array(trained[1], dtype=bool)
+            table["frozen"][:, 0] = ~weights
             table["frozen"][:n_layers, 1:] = ~np.reshape(biases, (n_layers, 1))
             # which no step could overstep
             table["max_norm"][table["frozen"] != 0] = np.inf
@@ -569,6 +592,8 @@ cdef class Engine:
             of_factors = factors["rank"] > 0
             if (segments["max_norm"][of_factors, 0] < np.inf).any():
                 raise ValueError("weights of low rank cannot be under max_norm")
+            if (segments["group_l1"][of_factors, 0] > 0).any():
+                raise ValueError("weights of low rank cannot be shrunk in groups")
             # their gradient is needed
             segments = segments.copy()
             segments["frozen"][of_factors, 0] = 0
@@ -582,7 +607,9 @@ cdef class Engine:
             loop.training.low_rank = &low
             loop.training.gradient_size += <Py_ssize_t> size
         loop.training.segments = <Segment*> address(segments)
-        self.make_room_for_steps(&loop, (segments["max_norm"] < np.inf).any())
+        self.make_room_for_steps(
+            &loop, (segments["max_norm"] < np.inf).any(),
+            shrinks_in_groups(loop.training.segments))
         if low_rank is not None:
             low.gradient = self.work.gradient
             low.gradient = <char*> low.gradient + self.n_parameters * itemsize
@@ -791,7 +818,9 @@ cdef class Engine:
             start += 2 * <Py_ssize_t> width * itemsize
         return 0
 
-    cdef int make_room_for_steps(self, Pass* loop, bint bounded) except -1:
+    cdef int make_room_for_steps(
+        self, Pass* loop, bint bounded, bint grouped
+    ) except -1:
         """Buffers of what only some steps need, once; whether gradients are whole."""
         cdef Workspace* work = self.work
         cdef Py_ssize_t n_features = loop.data.n_features
@@ -800,7 +829,7 @@ cdef class Engine:
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
             self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
-            or (bounded and loop.data.dense == NULL))
+            or ((bounded or grouped) and loop.data.dense == NULL))
         if loop.training.whole and self.gradient_room < loop.training.gradient_size:
             self.gradient_room = loop.training.gradient_size
             work.gradient = self.buffer(self.gradient_room)
@@ -811,12 +840,41 @@ cdef class Engine:
                 matrix = matrix_of(&self.net, m)
                 squares = max(squares, cut_weights(&matrix).down * matrix.n_out)
             work.squares = self.buffer(squares)
+        if grouped and work.groups.starts == NULL:
+            self.make_room_for_groups(work)
         if loop.attack.n_steps > 0 and work.perturbed == NULL:
             if loop.data.dense == NULL:
                 raise ValueError("adversarial examples need dense X")
             work.perturbed = self.buffer(self.capacity * work.input_stride)
             work.shift = self.buffer(self.capacity * n_features)
             work.input_gradient = self.buffer(self.capacity * n_features)
+        return 0
+
+    cdef int make_room_for_groups(self, Workspace* work) except -1:
+        """The table of the groups of features, and scratch for the largest."""
+        cdef Py_ssize_t n_features = self.net.layers[0].n_in
+        cdef int t
+        if self.groups is None:
+            starts, features = np.arange(n_features + 1), np.arange(n_features)
+        else:
+            starts, features = self.groups.starts, self.groups.features
+        if not np.array_equal(np.sort(features), np.arange(n_features)):
+            raise ValueError("every feature must be in one group")
+        sizes = np.diff(starts)
+        if starts[0] != 0 or starts[len(sizes)] != n_features or sizes.min() < 1:
+            raise ValueError("groups of features must follow each other")
+        # copies: what they point to must not change
+        starts, features = np.array(starts, np.intp), np.array(features, np.intp)
+        self.buffers += [starts, features]
+        work.groups.n = len(sizes)
+        work.groups.largest = sizes.max()
+        work.groups.width = self.net.layers[0].n_out
+        work.groups.n_outputs = output_count(&self.net) if self.net.skip >= 0 else 0
+        work.groups.features = <const Py_ssize_t*> address(features)
+        for t in range(self.threads):
+            work.scratch[t].group = <double*> self.zeros(
+                group_scratch(&work.groups) * sizeof(double))
+        work.groups.starts = <const Py_ssize_t*> address(starts)
         return 0
 
     cdef int leave_out_frozen(self, Training* training, segments) except -1:

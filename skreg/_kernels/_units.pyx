@@ -14,6 +14,8 @@ cimport skreg._kernels.augmentation_features as augmentation_features
 cimport skreg._kernels.augmentation_images as augmentation_images
 cimport skreg._kernels.augmentation_types as augmentation_types
 cimport skreg._kernels.dropout as dropout
+cimport skreg._kernels.group_lasso as group_lasso
+cimport skreg._kernels.hierarchy as hierarchy
 cimport skreg._kernels.losses as losses
 cimport skreg._kernels.matmul as matmul
 cimport skreg._kernels.optimizers as optimizers
@@ -205,6 +207,39 @@ def soft_threshold(const real[::1] w, double threshold):
     for i in range(w.shape[0]):
         out[i] = optimizers.soft_threshold(w[i], <real> threshold)
     return np.asarray(out)
+
+
+def group_prox(const double[::1] w, const double[::1] metric, double lam):
+    """argmin_u sum (u - w)^2 / (2 metric) + lam ||u||."""
+    cdef Py_ssize_t n = group_lasso.padded(len(w))
+    cdef double[::1] u = filled(w, n, 0.0)
+    cdef double[::1] d = filled(metric, n, 1.0)
+    cdef double[::1] room = np.empty(n)
+    even = np.ptp(metric) == 0
+    group_lasso.group_prox(n, lam, even, &d[0], &u[0], &room[0])
+    return np.asarray(u)[:len(w)]
+
+
+def hierarchy_prox(
+    const double[::1] t, const double[::1] t_metric, const double[::1] w,
+    const double[::1] w_metric, double lam, double bound,
+):
+    """T and W of hierarchy.pxd."""
+    cdef Py_ssize_t n = group_lasso.padded(len(t))
+    cdef Py_ssize_t m = group_lasso.padded(len(w))
+    cdef double[::1] T = filled(t, n, 0.0)
+    cdef double[::1] d = filled(t_metric, n, group_lasso.TINY)
+    cdef double[::1] W = filled(w, m, 0.0)
+    cdef double[::1] e = filled(w_metric, m, 1.0)
+    cdef double[::1] room = np.empty(3 * n)
+    even = np.ptp(t_metric) == 0
+    hierarchy.hierarchy_prox(
+        lam, bound, n, even, &d[0], &T[0], m, &e[0], &W[0], &room[0])
+    return np.asarray(T)[:len(t)], np.asarray(W)[:len(w)]
+
+
+cdef filled(values, Py_ssize_t n, double filler):
+    return np.append(values, np.full(n - len(values), filler))
 
 
 def forward_product(const real[:, ::1] x, const real[:, ::1] w, const real[::1] b):

@@ -20,6 +20,7 @@ from libc.string cimport memset
 from skreg._kernels.activations cimport Mask
 from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
+from skreg._kernels.feature_groups cimport shrink_group
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
 from skreg._kernels.low_rank cimport (
@@ -29,7 +30,7 @@ from skreg._kernels.matmul cimport (
 from skreg._kernels.max_norm cimport (
     MAX_NORM_COLUMNS, column_squares, project_columns)
 from skreg._kernels.optimizers cimport (
-    Optimizer, Rates, Segment, optimizer_step)
+    Optimizer, Rates, Segment, optimizer_step, shrinks_in_groups)
 from skreg._kernels.rows cimport Rows, gather_target, row_of
 from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
 from skreg._kernels.team cimport (
@@ -178,6 +179,8 @@ cdef inline void backward(
     if net.skip >= 0:
         weight_gradient(
             params, batch, net.n_layers, inputs, input_stride, training, gradient)
+    if training.optimizer != NULL:
+        shrink_groups(params, batch, training)
     wait_for_team(batch.team.size)
 
 
@@ -384,26 +387,41 @@ cdef inline void weight_step(
     optimizer_step(
         training.optimizer, &training.rates[training.step], segment,
         block.row * matrix.n_out, block.rows * matrix.n_out, params, g)
-    if segment.max_norm < INFINITY:
-        column_squares(
-            block.rows, matrix.n_out,
-            params + matrix.start + block.row * matrix.n_out,
-            <real*> work.squares + number * matrix.n_out)
+    if segment.max_norm < INFINITY and not shrinks_in_groups(segment):
+        block_squares(params, work, matrix, number, block)
+
+
+cdef inline void block_squares(
+    const real* params, Workspace* work, Matrix* matrix, Py_ssize_t number, Block block
+) noexcept nogil:
+    """What max-norm needs of one block of W_m."""
+    column_squares(
+        block.rows, matrix.n_out, params + matrix.start + block.row * matrix.n_out,
+        <real*> work.squares + number * matrix.n_out)
 
 
 cdef inline void project_weights(
     real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """Max-norm, after all blocks of W_m took their step."""
+    """Max-norm, after all blocks of W_m took their step.
+
+    Weights that are shrunk in groups wait for that.
+    """
+    cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
+    if segment.max_norm < INFINITY and not shrinks_in_groups(segment):
+        wait_for_team(batch.team.size)
+        project_matrix(params, batch, m, training)
+
+
+cdef inline void project_matrix(
+    real* params, Batch* batch, Py_ssize_t m, Training* training
+) noexcept nogil:
+    """The same, once all squares of W_m are there."""
     cdef Matrix matrix = matrix_of(batch.net, m)
     cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     cdef real* average = <real*> training.optimizer.average
-    cdef Share share
+    cdef Share share = share_of(batch.team, parts(matrix.n_out, MAX_NORM_COLUMNS))
     cdef Py_ssize_t strip, first
-    if segment.max_norm == INFINITY:
-        return
-    wait_for_team(batch.team.size)
-    share = share_of(batch.team, parts(matrix.n_out, MAX_NORM_COLUMNS))
     for strip in range(share.first, share.last):
         first = strip * MAX_NORM_COLUMNS
         project_columns(
@@ -415,6 +433,50 @@ cdef inline void project_weights(
             average + matrix.start if average != NULL else NULL)
     # the squares are the next matrix's
     wait_for_team(batch.team.size)
+
+
+cdef inline void shrink_groups(
+    real* params, Batch* batch, Training* training
+) noexcept nogil:
+    """Groups of features, after all blocks of W_0 and theta took their step."""
+    cdef Network* net = batch.net
+    cdef Workspace* work = batch.work
+    cdef Segment* first = training.segments
+    cdef Segment* skip = NULL
+    cdef Share share
+    cdef Py_ssize_t group
+    if not shrinks_in_groups(first):
+        return
+    if net.skip >= 0:
+        skip = &training.segments[SEGMENTS_PER_LAYER * net.n_layers]
+    wait_for_team(batch.team.size)
+    share = share_of(batch.team, work.groups.n)
+    for group in range(share.first, share.last):
+        shrink_group(
+            training.optimizer, &training.rates[training.step], first, skip,
+            &work.groups, group, work.scratch[batch.team.thread].group, params)
+    project_shrunk(params, batch, 0, training)
+    if skip != NULL:
+        project_shrunk(params, batch, net.n_layers, training)
+
+
+cdef inline void project_shrunk(
+    real* params, Batch* batch, Py_ssize_t m, Training* training
+) noexcept nogil:
+    """Max-norm, after all groups were shrunk."""
+    cdef Matrix matrix = matrix_of(batch.net, m)
+    cdef Blocks blocks = cut_weights(&matrix)
+    cdef Share share = share_of(batch.team, blocks.down)
+    cdef Py_ssize_t number
+    if training.segments[SEGMENTS_PER_LAYER * m].max_norm == INFINITY:
+        return
+    wait_for_team(batch.team.size)
+    for number in range(share.first, share.last):
+        block_squares(
+            params, batch.work, &matrix, number,
+            block_of(&blocks, number, matrix.n_in, matrix.n_out))
+    wait_for_team(batch.team.size)
+    project_matrix(params, batch, m, training)
 
 
 cdef inline void bias_gradient(
@@ -554,6 +616,7 @@ cdef inline void step_from_gradient(
                 params, work, &matrix, m, number, block, training,
                 gradient + matrix.start + block.row * matrix.n_out)
         project_weights(params, batch, m, training)
+    shrink_groups(params, batch, training)
     for l in range(batch.net.n_layers):
         layer = &batch.net.layers[l]
         if batch.team.thread == 0 and layer.norm != BEFORE:

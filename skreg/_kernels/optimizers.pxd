@@ -28,6 +28,9 @@ cdef struct Segment:
     double l2
     double weight_decay
     double max_norm      # of a unit's incoming weights; infinity: no bound
+    # Of groups of features, and so alike for W_0 and theta, and 0 for the others:
+    double group_l1
+    double hierarchy     # bound of W_0's weights by theta's; 0: none, one norm of both
     double anchor        # of the pull towards the optimizer's anchor
     bint frozen          # takes no step: no function here is called for it
 
@@ -52,6 +55,7 @@ cdef struct Rates:
     double learning_rate
     double corrected    # Adam: lr_t
     double first_share  # Adam: 1 - beta_1^t
+    double second_root  # Adam: sqrt(1 - beta_2^t)
     double average_share    # of the new parameters in their average
 
 
@@ -59,15 +63,19 @@ cdef inline Rates rates_of(
     Optimizer* optimizer, double learning_rate, double step, double average_share
 ) noexcept nogil:
     """step counts from 1, over all epochs."""
-    cdef double share
+    cdef double share, root
     if not optimizer.adam:
-        return Rates(learning_rate, learning_rate, 1.0, average_share)
+        return Rates(learning_rate, learning_rate, 1.0, 1.0, average_share)
     # pow, for ** on two doubles goes through complex numbers
     share = 1.0 - pow(optimizer.beta_1, step)
+    root = sqrt(1.0 - pow(optimizer.beta_2, step))
     return Rates(
-        learning_rate,
-        learning_rate * sqrt(1.0 - pow(optimizer.beta_2, step)) / share, share,
-        average_share)
+        learning_rate, learning_rate * root / share, share, root, average_share)
+
+
+cdef inline bint shrinks_in_groups(Segment* segment) noexcept nogil:
+    """Whether a prox of groups of features follows the step."""
+    return segment.group_l1 > 0 or 0 < segment.hierarchy < INFINITY
 
 
 cdef inline void optimizer_step(
@@ -83,8 +91,12 @@ cdef inline void optimizer_step(
         anchored_step(optimizer, rates, segment, first, size, params, gradient)
     else:
         own_step(optimizer, rates, segment, first, size, params, gradient)
-    # under max-norm they are averaged after the projection, see max_norm.pxd
-    if optimizer.average != NULL and segment.max_norm == INFINITY:
+    # otherwise they are averaged after what still changes them: see feature_groups.pxd
+    # and max_norm.pxd
+    if (
+        optimizer.average != NULL and segment.max_norm == INFINITY
+        and not shrinks_in_groups(segment)
+    ):
         average_step(
             <real> rates.average_share, size, params + first,
             <real*> optimizer.average + first)

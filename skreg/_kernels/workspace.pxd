@@ -11,6 +11,7 @@ from libc.stdint cimport uint8_t
 from skreg._kernels.augmentation cimport Augmentations, ImageScratch
 from skreg._kernels.batch_norm cimport Norm, Statistics
 from skreg._kernels.dropout cimport Noise
+from skreg._kernels.feature_groups cimport Groups
 from skreg._kernels.rows cimport Rows, Selection
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Blocks, Team, parts
@@ -30,6 +31,7 @@ cdef struct Scratch:
     void* block       # BLOCK_SIZE numbers, or BLOCK_INPUTS rows of the widest layer
     void* rows        # 4 times (n_outputs, LOSS_ROWS)
     ImageScratch images
+    double* group     # of group_scratch's size
 
 cdef struct Workspace:
     # Buffers for `capacity` rows, laid out once; a batch uses the first rows.
@@ -48,6 +50,7 @@ cdef struct Workspace:
     # per hidden layer: dloss/doutput, where the slopes will not do: under a residual
     # connection, or a norm after act
     void** carried
+    Groups groups          # of features
     void* squares          # of the weights by column, see max_norm.pxd
     # where it must be whole before the step: (n_parameters,), then of low-rank factors
     void* gradient

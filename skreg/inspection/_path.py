@@ -1,7 +1,9 @@
-"""RegularizationPathDisplay, public in ``skreg.inspection``."""
+"""Plots of regularization paths."""
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
+
+from skreg.inspection._axes import axes_for
 
 KINDS = ("features", "losses", "nonzero")
 
@@ -139,15 +141,7 @@ class RegularizationPathDisplay:
         """
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}; got {kind!r}.")
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "RegularizationPathDisplay.plot needs matplotlib. Install it with "
-                "pip install 'skreg[plot]'."
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = axes_for(self, ax)
         draw = getattr(self, f"_plot_{kind}")
         self.lines_ = draw(ax, line)
         self.chosen_line_ = None

@@ -1,4 +1,4 @@
-"""Looking into fitted estimators."""
+"""The score of an estimator against the strength of an attack."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,8 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
-from skreg._path_display import RegularizationPathDisplay
 from skreg.adversarial import adversarial_examples, without_names
-
-__all__ = [
-    "RegularizationPathDisplay",
-    "RobustnessCurve",
-    "RobustnessCurveDisplay",
-    "robustness_curve",
-]
+from skreg.inspection._axes import axes_for
 
 
 @dataclass
@@ -230,15 +223,7 @@ class RobustnessCurveDisplay:
         ImportError
             Without matplotlib: ``pip install "skreg[plot]"``.
         """
-        try:
-            import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError(
-                "RobustnessCurveDisplay.plot needs matplotlib. Install it with "
-                "pip install 'skreg[plot]'."
-            ) from error
-        if ax is None:
-            _, ax = plt.subplots()
+        ax = axes_for(self, ax)
         (self.line_,) = ax.plot(
             self.epsilons, self.scores, **{"marker": "o", "label": self.name} | line
         )
