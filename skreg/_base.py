@@ -226,8 +226,10 @@ class BaseRegularizedMLP(
             What is trained: the last layer; all biases (Ben Zaken 2021); changes of
             the weight matrices of low rank, and the last layer's biases (Hu 2021);
             small layers put behind the hidden ones, and the last layer (Houlsby
-            2019); everything. All else stays as it is, bit for bit. With new classes
-            every method trains the last layer as well.
+            2019); everything. All else stays as it is, bit for bit. With ``skip=True``
+            "head", "lora" and "full" train ``skip_coef_``, the first because it leads
+            to the outputs. With new classes every method trains it and the last layer
+            as well.
         rank : int, default=4
             r of "lora": a matrix W of shape (n_in, n_out) becomes W + s A B with A of
             shape (n_in, r) and B of shape (r, n_out). Where these two would not have
@@ -613,6 +615,7 @@ class BaseRegularizedMLP(
             self.__dict__.pop("_fine_tuning", None)
         if self._fine_tuning is None:
             return settings
+        check_method(self, settings, self._fine_tuning.options.method)
         return self._fine_tuning.settings(settings, self._network)
 
     def _new_schedule(self):

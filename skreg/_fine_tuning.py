@@ -30,6 +30,7 @@ OF_THE_BASE = (
     "activation",
     "batch_norm",
     "residual",
+    "skip",
     "dtype",
     "loss",
     "quantile",
@@ -110,12 +111,6 @@ def same(a, b):
 
 def check_method(estimator, settings, method):
     """Refuse what the method cannot be combined with."""
-    if getattr(estimator, "skip", False):
-        # start_network knows no connection past the layers
-        raise ValueError(
-            "fine_tune does not support skip=True: a network with a connection from "
-            "the inputs to the outputs. Fit with skip=False."
-        )
     if method == "adapter" and not settings.hidden_layer_sizes:
         raise ValueError(
             "method='adapter' puts layers behind hidden layers, but "
@@ -142,6 +137,18 @@ def check_method(estimator, settings, method):
             min(settings.max_norm) < np.inf,
             "weights that were cut back to the bound would no longer be the old ones "
             "plus a product. Pass max_norm=None",
+        ),
+        (
+            "group_l1",
+            settings.group_l1 > 0,
+            "features drop out by steps of the weights themselves, and here factors "
+            "take the steps. Pass group_l1=0",
+        ),
+        (
+            "hierarchy",
+            settings.hierarchy not in (None, np.inf),
+            "its bound is kept by steps of the weights themselves, and here factors "
+            "take the steps. Pass hierarchy=None",
         ),
         *(
             (
@@ -178,19 +185,25 @@ class NewOutputs:
     places: np.ndarray
     bias: np.ndarray
 
-    def apply(self, W, b):
-        """Weights and biases of the wider last layer.
+    def widen(self, W):
+        """Weights (n_in, n_old) of the outputs, with columns of zeros for the new.
 
         One output z for two classes, p_1 = 1 / (1 + exp(-z)), becomes the logits
         -z/2 and z/2: exp(z/2) / (exp(-z/2) + exp(z/2)) is the same p_1.
         """
         if W.shape[1] == 1:
-            W, b = np.hstack([-W / 2, W / 2]), np.concatenate([-b / 2, b / 2])
+            W = np.hstack([-W / 2, W / 2])
         wide = np.zeros((W.shape[0], len(self.bias)), W.dtype)
         wide[:, self.places] = W
-        bias = self.bias.astype(W.dtype)
+        return wide
+
+    def widen_bias(self, b):
+        """Biases of the outputs, likewise, with those of the new classes."""
+        if len(b) == 1:
+            b = np.concatenate([-b / 2, b / 2])
+        bias = self.bias.astype(b.dtype)
         bias[self.places] = b
-        return wide, bias
+        return bias
 
 
 def new_outputs(network, X, codes, weights, places, n_classes):
@@ -298,9 +311,10 @@ def start_network(base, origins, width, key, new):
         Which of them are adapters' that the base does not have.
     """
     coefs, intercepts = (list(arrays) for arrays in base.folded())
-    loss = base.loss
+    loss, theta = base.loss, base.skip_coef
     if new is not None:
-        coefs[-1], intercepts[-1] = new.apply(coefs[-1], intercepts[-1])
+        coefs[-1], intercepts[-1] = new.widen(coefs[-1]), new.widen_bias(intercepts[-1])
+        theta = new.widen(theta) if base.skip else None
         loss = MULTINOMIAL_LOG_LOSS
     activations, reach = [*base.activations, None], [*reaches(base), 0]
     layers = [
@@ -320,7 +334,10 @@ def start_network(base, origins, width, key, new):
         residual=(
             [layer.reach for layer in layers[:-1]] if has_adapters else base.residual
         ),
+        skip=base.skip,
     )
+    if base.skip:
+        network.skip_coef[:] = theta
     for W, b, layer in zip(network.coefs, network.intercepts, layers, strict=True):
         W[:], b[:] = layer.W, layer.b
     return (
@@ -388,7 +405,8 @@ class FineTuning:
     declared : dict
         What these parameters say of the network, which must not change.
     coefs, intercepts : list of bool
-        Which weight matrices and biases are trained as they are.
+        Which weight matrices, that of `skip` last, and which biases are trained as
+        they are.
     start : ndarray of shape (n_parameters,) or None
         What training pulls towards: the network's parameters before it.
     low_rank : LowRank or None
@@ -413,9 +431,10 @@ class FineTuning:
         Raises
         ------
         ValueError
-            If they are of another network.
+            If they are of another network, or do not go with what is trained.
         """
         refuse_other_network(self.declared, declared(settings))
+        self.check_groups(settings)
         hidden = self.origins[:-1]
         first = [l == 0 or hidden[l - 1] != origin for l, origin in enumerate(hidden)]
         return replace(
@@ -424,15 +443,41 @@ class FineTuning:
             activations=network.activations,
             batch_norm=None,
             residual=network.residual,
-            l1=[settings.l1[origin] for origin in self.origins],
-            l2=[settings.l2[origin] for origin in self.origins],
-            max_norm=[settings.max_norm[origin] for origin in self.origins],
+            l1=self.by_matrix(settings.l1, settings.skip),
+            l2=self.by_matrix(settings.l2, settings.skip),
+            max_norm=self.by_matrix(settings.max_norm, settings.skip),
             # adapters have none
             dropout=[
                 settings.dropout[origin] if is_first else 0.0
                 for origin, is_first in zip(hidden, first, strict=True)
             ],
         )
+
+    @property
+    def outgoing(self):
+        """Whether the first matrix is trained and, of a network with it, theta."""
+        return [self.coefs[0], *self.coefs[len(self.origins) :]]
+
+    def check_groups(self, settings):
+        """Refuse to shrink features by one of their two matrices alone."""
+        if all(self.outgoing) or not any(self.outgoing):
+            return
+        for name, used, is_off in [
+            ("group_l1", settings.group_l1, settings.group_l1 == 0),
+            ("hierarchy", settings.hierarchy, settings.hierarchy in (None, np.inf)),
+        ]:
+            if not is_off:
+                raise ValueError(
+                    f"{name}={used!r} holds for a feature's weights in coefs_[0] and "
+                    f"in skip_coef_ together, and method={self.options.method!r} "
+                    "trains the latter only. Pass group_l1=0 and hierarchy=None, or "
+                    "use method='full'."
+                )
+
+    def by_matrix(self, strengths, skip):
+        """The estimator's strengths for the matrices of its network."""
+        of_skip = [strengths[-1]] if skip else []
+        return [strengths[origin] for origin in self.origins] + of_skip
 
     def ready_for(self, optimizer):
         """Before training: the pull, and moments of the factors."""
@@ -449,7 +494,7 @@ class FineTuning:
         """What `Engine.segments` needs to know of it."""
         return {
             "trained": (self.coefs, self.intercepts),
-            "anchor": [self.options.l2_sp] * len(self.origins),
+            "anchor": [self.options.l2_sp] * len(self.coefs),
         }
 
     def mask(self, network):
@@ -457,7 +502,7 @@ class FineTuning:
         marked = copy(network)
         marked.params = np.zeros(network.params.size, dtype=bool)
         for views, trained in [
-            (marked.coefs, self.coefs),
+            (marked.matrices(), self.coefs),
             (marked.intercepts, self.intercepts),
         ]:
             for view, is_trained in zip(views, trained, strict=True):
@@ -472,7 +517,13 @@ class FineTuning:
     def penalty(self, network, settings):
         """The penalties of what is trained, and the pull towards the start."""
         whole = np.array(self.coefs)
-        total = network.penalty(settings.l1 * whole, settings.l2 * whole)
+        total = network.penalty(
+            settings.l1 * whole,
+            settings.l2 * whole,
+            settings.group_l1 if all(self.outgoing) else 0.0,
+            settings.feature_groups,
+            settings.hierarchy,
+        )
         if self.low_rank is not None:
             total += self.low_rank.penalty(settings.l1, settings.l2)
         if self.start is not None:
@@ -489,6 +540,7 @@ def declared(settings):
         "activation": settings.activations,
         "batch_norm": settings.batch_norm,
         "residual": settings.residual,
+        "skip": settings.skip,
     }
 
 
@@ -499,6 +551,7 @@ def declared_of(network):
         "activation": network.activations,
         "batch_norm": network.batch_norm,
         "residual": network.residual,
+        "skip": network.skip,
     }
 
 
@@ -535,7 +588,9 @@ def begin(base, options, params, settings, key, new):
     fine_tuning : FineTuning
     """
     before = base._fine_tuning
-    origins = list(range(len(settings.l2))) if before is None else before.origins
+    origins = list(range(len(base._network.layer_sizes) - 1))
+    if before is not None:
+        origins = before.origins
     network, origins, are_new = start_network(
         base._network,
         origins,
@@ -546,6 +601,8 @@ def begin(base, options, params, settings, key, new):
     n_layers = len(origins)
     last = [l == n_layers - 1 for l in range(n_layers)]
     everywhere, nowhere = [True] * n_layers, [False] * n_layers
+    # theta is part of the head; biases and adapters alone leave it as it is
+    theta = options.method in ("head", "lora", "full") or new is not None
     low_rank = None
     if options.method == "head":
         coefs = intercepts = last
@@ -563,6 +620,8 @@ def begin(base, options, params, settings, key, new):
     if options.method == "lora" and not all(coefs):
         random_state = np.random.RandomState(key)
         low_rank = LowRank.of(network, coefs, options, random_state)
+    if network.skip:
+        coefs = [*coefs, theta]
     return network, FineTuning(
         options,
         params,
@@ -608,7 +667,7 @@ class LowRank:
 
     @classmethod
     def of(cls, network, whole, options, random_state):
-        """For all matrices but those trained as a whole.
+        """For the matrices of all layers but those trained as a whole.
 
         A is uniform in +-1 / sqrt(n_in), as in the code of Hu et al.; B is zero.
         """
@@ -695,10 +754,12 @@ def fingerprint(estimator):
     network = estimator._network
     digest = hashlib.sha256()
     shape = (
+        type(estimator).__name__,
         network.layer_sizes,
         network.activations,
         network.batch_norm,
         reaches(network),
+        network.skip,
         loss_name(network.loss),
         network.loss_parameter,
         network.dtype.str,

@@ -21,7 +21,12 @@ from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg import (
+    RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
+    RegularizedMLPRegressor,
+)
+from skreg._feature_groups import FeatureGroups
 from skreg._fine_tuning import METHODS
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Mixup
@@ -51,6 +56,16 @@ def shared_regressor():
     return fit(RegularizedMLPRegressor, diabetes())
 
 
+@cache
+def skipping_classifier():
+    return fit(RegularizedMLPClassifier, iris(), skip=True)
+
+
+@cache
+def skipping_regressor():
+    return fit(RegularizedMLPRegressor, diabetes(), skip=True)
+
+
 def shifted(data):
     X, y = data
     return X + 0.5, y
@@ -62,13 +77,19 @@ def state_of(estimator):
 
 
 def parameters(estimator):
-    return [*estimator.coefs_, *estimator.intercepts_]
+    arrays = [*estimator.coefs_, *estimator.intercepts_]
+    return [*arrays, estimator.skip_coef_] if estimator.skip else arrays
 
 
 both_bases = pytest.mark.parametrize(
     ("base", "data"),
-    [(shared_classifier, iris), (shared_regressor, diabetes)],
-    ids=["classifier", "regressor"],
+    [
+        (shared_classifier, iris),
+        (shared_regressor, diabetes),
+        (skipping_classifier, iris),
+        (skipping_regressor, diabetes),
+    ],
+    ids=["classifier", "regressor", "skipping classifier", "skipping regressor"],
 )
 
 
@@ -92,15 +113,15 @@ def test_base_is_left_alone_and_result_is_another(base, data, method):
 @both_bases
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize(
-    ("method", "coefs", "intercepts"),
+    ("method", "coefs", "intercepts", "theta"),
     [
-        ("head", [False, False, True], [False, False, True]),
-        ("bias", [False, False, False], [True, True, True]),
-        ("full", [True, True, True], [True, True, True]),
+        ("head", [False, False, True], [False, False, True], True),
+        ("bias", [False, False, False], [True, True, True], False),
+        ("full", [True, True, True], [True, True, True], True),
     ],
 )
 def test_frozen_parameters_keep_their_bits(
-    base, data, solver, method, coefs, intercepts
+    base, data, solver, method, coefs, intercepts, theta
 ):
     base = base()
     adapted = base.fine_tune(
@@ -110,7 +131,7 @@ def test_frozen_parameters_keep_their_bits(
         not np.array_equal(ours, theirs)
         for ours, theirs in zip(parameters(adapted), parameters(base), strict=True)
     ]
-    assert changed == coefs + intercepts
+    assert changed == coefs + intercepts + [theta] * base.skip
     trained = [a.size for a, c in zip(parameters(base), changed, strict=True) if c]
     assert adapted.n_trained_parameters_ == sum(trained)
 
@@ -154,13 +175,15 @@ def relu(z):
     return np.maximum(z, 0)
 
 
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
-def test_adapter_formula(residual):
+def test_adapter_formula(residual, skip):
     X, y = diabetes()
     base = fit(
         RegularizedMLPRegressor,
         (X, y),
         residual=residual,
+        skip=skip,
         dtype="float64",
         standardize_target=False,
     )
@@ -173,13 +196,24 @@ def test_adapter_formula(residual):
     h = h + relu(h @ D0 + d0) @ U0 + u0
     g = relu(h @ W1 + a1) + (h if residual else 0)
     g = g + relu(g @ D1 + d1) @ U1 + u1
-    assert_allclose(adapted.predict(X), (g @ w + c).ravel(), rtol=1e-10)
+    f = g @ w + c
+    if skip:
+        # adapters leave the line from the inputs
+        assert_array_equal(adapted.skip_coef_, base.skip_coef_)
+        f = f + X @ base.skip_coef_
+    assert_allclose(adapted.predict(X), f.ravel(), rtol=1e-10)
 
 
 @all_methods
 def test_training_starts_from_what_the_base_predicts(method):
     X, y = diabetes()
-    for settings in [{}, {"batch_norm": True}, {"batch_norm": "after"}]:
+    for settings in [
+        {},
+        {"batch_norm": True},
+        {"batch_norm": "after"},
+        {"skip": True},
+        {"skip": True, "batch_norm": True},
+    ]:
         base = fit(RegularizedMLPRegressor, (X, y), dtype="float64", **settings)
         adapted = base.fine_tune(
             X, y, method=method, learning_rate_init=1e-12, max_iter=1
@@ -308,6 +342,202 @@ def test_low_rank_is_merged():
     assert list(low_rank.by_layer()) == [0, 1]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_weights_are_the_bits_of_one_merge(dtype, early_stopping):
+    """Those of the sums in a fixed order, which attach makes too; not the kernels'."""
+    X, y = shifted(diabetes())
+    base = fit(RegularizedMLPRegressor, (X, y), (40, 30), dtype=dtype, skip=True)
+    adapted = base.fine_tune(
+        X, -y, method="lora", scale=3.0, early_stopping=early_stopping
+    )
+    for _ in range(2):
+        for l, (A, B) in adapted._fine_tuning.low_rank.by_layer().items():
+            change = np.zeros(base.coefs_[l].shape)
+            for k in range(A.shape[1]):
+                change += A[:, k, None].astype(float) * B[k].astype(float)
+            merged = (base.coefs_[l] + 0.75 * change).astype(dtype)
+            assert_array_equal(adapted.coefs_[l], merged, strict=True)
+        adapted.set_params(early_stopping=False).partial_fit(X, y)
+
+
+def test_low_rank_trains_the_line_as_a_whole():
+    X, y = shifted(diabetes())
+    base = fit(RegularizedMLPRegressor, (X, y), (40, 40), skip=True)
+    adapted = base.fine_tune(X, -y, method="lora", rank=2)
+    low_rank = adapted._fine_tuning.low_rank
+    assert low_rank.ranks == [2, 2, 0]
+    in_factors = 2 * (10 + 40) + 2 * (40 + 40)
+    assert adapted.n_trained_parameters_ == in_factors + 40 + 1 + 10
+    assert (adapted.skip_coef_ != base.skip_coef_).all()
+
+
+# --------------------------------------------------------- the line from the inputs
+
+
+def test_strengths_of_the_line():
+    """The last of l1, l2 and max_norm is its own, however many layers come in."""
+    X, y = shifted(iris())
+    base = fit(RegularizedMLPClassifier, (X, y), skip=True)
+    of_layers, of_line = [0.0, 0.0, 1e-3], 10.0
+    given = {"l1": [*of_layers, of_line], "max_norm": [1.0, 2.0, 3.0, np.inf]}
+    adapted = base.fine_tune(X, y, method="head", **given, max_iter=20)
+    assert adapted.coefs_[-1].any()
+    assert not adapted.skip_coef_.any()
+    # where it is frozen it is not penalised
+    adapted = base.fine_tune(X, y, method="adapter", **given, l2=[0, 0, 0, 1e6])
+    assert_array_equal(adapted.skip_coef_, base.skip_coef_)
+    assert adapted.l1_ == [0, 0, 0, 0, 0, 0, 1e-3, of_line]
+    settings = adapted._read_settings(True)
+    assert settings.max_norm == [1, 1, 1, 2, 2, 2, 3, np.inf]
+    last = 1e-3 * np.abs(adapted.coefs_[-1], dtype=float).sum()
+    penalty = adapted._fine_tuning.penalty(adapted._network, settings)
+    assert_allclose(penalty, last, rtol=1e-6)
+
+
+@exact_methods
+def test_pull_holds_the_line_too(method):
+    X, y = shifted(diabetes())
+    base = fit(RegularizedMLPRegressor, (X, y), dtype="float64", skip=True)
+    given = {"method": method, "l2": 0.0, "solver": "lbfgs"}
+    kept = base.fine_tune(X, -y, l2_sp=1e8, **given)
+    assert_allclose(kept.skip_coef_, base.skip_coef_, atol=1e-6)
+    free = base.fine_tune(X, -y, **given)
+    moves = method in ("head", "full")
+    assert np.allclose(free.skip_coef_, base.skip_coef_, atol=1e-3) != moves
+
+
+@all_methods
+def test_new_classes_of_a_base_with_a_line(method):
+    """Their columns start at zero; all are trained, as the last layer is."""
+    X, y = load_digits(return_X_y=True)
+    X, y = X[:400] / 16, y[:400]
+    for known in [[0, 1], [2, 5, 7]]:
+        rows = np.isin(y, known)
+        base = fit(RegularizedMLPClassifier, (X[rows], y[rows]), (20,), skip=True)
+        given = {"method": method, "l2": 0.0}
+        start = base.fine_tune(X, y, learning_rate_init=1e-12, max_iter=1, **given)
+        p = start.predict_proba(X)[:, known]
+        assert_allclose(
+            p / p.sum(axis=1, keepdims=True), base.predict_proba(X), atol=1e-5
+        )
+        new = np.setdiff1d(np.arange(10), known)
+        assert_allclose(start.skip_coef_[:, new], 0, atol=1e-9)
+        adapted = base.fine_tune(X, y, **given)
+        assert np.abs(adapted.skip_coef_ - start.skip_coef_).max(axis=0).min() > 0
+        again = adapted.adaptation_.attach(base)
+        assert_same_fit(again, adapted)
+
+
+def test_base_with_another_line_is_refused():
+    base = skipping_classifier()
+    adaptation = base.fine_tune(*iris(), method="bias").adaptation_
+    other = copy.deepcopy(base)
+    other.skip_coef_[0, 0] = np.nextafter(other.skip_coef_[0, 0], np.float32(9))
+    assert_refused(lambda: adaptation.attach(other), ValueError, "belongs to")
+    adapted = adaptation.attach(base)
+    adapted.set_params(skip=False)
+    assert_refused(lambda: adapted.partial_fit(*iris()), ValueError, "skip", "True")
+
+
+# ---------------------------------------------------------------- groups of features
+
+
+def outgoing(estimator):
+    """Weights that lead out of the features, side by side."""
+    W = estimator.coefs_[0]
+    return np.hstack([W, estimator.skip_coef_]) if estimator.skip else W
+
+
+@both_bases
+def test_groups_of_features_drop_out(base, data):
+    X, y = shifted(data())
+    labels = np.arange(X.shape[1]) // 2
+    base = base()
+    given = {"method": "full", "feature_groups": labels, "l2": 0.0, "max_iter": 30}
+    adapted = base.fine_tune(X, y, group_l1=0.1, **given)
+    W = outgoing(adapted).astype(float)
+    lengths = np.sqrt([np.sum(W[labels == g] ** 2) for g in np.unique(labels)])
+    sizes = np.bincount(labels) * W.shape[1]
+    penalty = 0.1 * np.sqrt(sizes) @ lengths
+    settings = adapted._read_settings(True)
+    settings.feature_groups = FeatureGroups.of(labels, X.shape[1])
+    assert_allclose(adapted._fine_tuning.penalty(adapted._network, settings), penalty)
+    gone = base.fine_tune(X, y, group_l1=10.0, **given)
+    assert not outgoing(gone).any()
+    again = gone.adaptation_.attach(base)
+    assert_same_fit(again, gone)
+
+
+@pytest.mark.parametrize(
+    ("method", "skip"),
+    [
+        ("head", False),
+        ("bias", False),
+        ("bias", True),
+        ("adapter", False),
+        ("adapter", True),
+    ],
+)
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+@pytest.mark.parametrize("csr", [False, True])
+@pytest.mark.parametrize("max_grad_norm", [None, 0.5])
+def test_groups_of_frozen_weights_are_left_alone(
+    method, skip, solver, csr, max_grad_norm
+):
+    X, y = shifted(iris())
+    base = skipping_classifier() if skip else shared_classifier()
+    X = sparse.csr_array(X) if csr else X
+    given = {"method": method, "solver": solver, "max_grad_norm": max_grad_norm}
+    given |= {"max_norm": 5.0, "l2": 0.0, "weight_averaging": "ema"}
+    free = base.fine_tune(X, y, **given)
+    bound = {"hierarchy": 1e-6, "max_norm": None} if skip else {}
+    adapted = base.fine_tune(X, y, **given | bound, group_l1=100.0)
+    assert_array_equal(outgoing(adapted), outgoing(base))
+    # no step has another size, and no penalty is counted
+    if not skip:
+        assert_same_fit(adapted, free)
+    assert adapted.loss_ < 10
+
+
+def test_hierarchy_holds_for_what_is_fine_tuned():
+    X, y = shifted(iris())
+    base = fit(RegularizedMLPClassifier, (X, y), skip=True, hierarchy=2.0)
+    for rows in [y >= 0, y < 2]:
+        adapted = base.fine_tune(
+            X[rows], y[rows], method="full", group_l1=0.05, max_iter=20
+        )
+        bound = 2.0 * np.linalg.norm(adapted.skip_coef_, axis=1)
+        largest = np.abs(adapted.coefs_[0]).max(axis=1)
+        assert (largest <= bound * (1 + 1e-6)).all()
+        assert largest.max() > 0
+
+
+@pytest.mark.parametrize("given", [{"group_l1": 0.1}, {"hierarchy": 1.0}], ids=str)
+def test_groups_that_are_trained_in_part_are_refused(given):
+    (name,) = given
+    X, y = iris()
+    base = skipping_classifier()
+    for method in ("head", "lora"):
+        assert_refused(
+            lambda method=method: base.fine_tune(X, y, method=method, **given),
+            ValueError,
+            f"{name}={given[name]}",
+            f"method='{method}'",
+        )
+    # new classes need the line, and the first matrix stays
+    known = fit(RegularizedMLPClassifier, (X[y < 2], y[y < 2]), skip=True)
+    assert_refused(
+        lambda: known.fine_tune(X, y, method="bias", **given), ValueError, name, "full"
+    )
+    assert known.fine_tune(X, y, method="full", **given).score(X, y) > 0
+    # what goes on is checked too
+    adapted = base.fine_tune(X, y, method="head").set_params(**given)
+    assert_refused(lambda: adapted.partial_fit(X, y), ValueError, name, "full")
+    low = base.fine_tune(X, y, method="lora").set_params(max_norm=1.0)
+    assert_refused(lambda: low.partial_fit(X, y), ValueError, "lora", "max_norm")
+
+
 # ----------------------------------------------------------------------- new classes
 
 
@@ -403,15 +633,36 @@ def test_losses(loss):
     assert base.fine_tune(X, y + 1, method="bias").score(X, y) > -1
 
 
+# ------------------------------------------------------- strengths chosen by a path
+
+
+def test_network_of_a_cross_validated_choice():
+    X, y = iris()
+    chosen = RegularizedMLPClassifierCV(
+        (8,), alphas=[1e-3, 1e-2], cv=2, **SETTINGS, random_state=0
+    ).fit(X, y)
+    assert not hasattr(chosen, "fine_tune")
+    assert not hasattr(chosen, "adaptation_")
+    base = chosen.path_.estimator(chosen.best_index_)
+    adapted = base.fine_tune(*shifted((X, y)), method="bias")
+    assert_array_equal(adapted.coefs_[0], chosen.coefs_[0])
+    assert adapted.l1 == chosen.alpha_
+    # it makes a network like its base, which the other is not
+    adaptation = adapted.adaptation_
+    assert_refused(lambda: adaptation.attach(chosen), ValueError, "belongs to")
+    assert_same_fit(adaptation.attach(base), adapted)
+
+
 # ------------------------------------------------------------ all that may go with it
 
 
 @all_methods
+@pytest.mark.parametrize("skip", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sparse_X_gives_what_dense_X_gives(method, dtype):
+def test_sparse_X_gives_what_dense_X_gives(method, dtype, skip):
     X, y = load_digits(return_X_y=True)
     X, y = X[:300] / 16, y[:300]
-    base = fit(RegularizedMLPClassifier, (X, y), (20,), dtype=dtype)
+    base = fit(RegularizedMLPClassifier, (X, y), (20,), dtype=dtype, skip=skip)
     dense = base.fine_tune(X, y, method=method)
     from_csr = base.fine_tune(sparse.csr_matrix(X), y, method=method)
     tolerance = 1e-3 if dtype == "float32" else 1e-9
@@ -447,7 +698,7 @@ def test_adversarial_and_augmented(method):
 @all_methods
 def test_threads_do_not_matter(method):
     X, y = load_digits(return_X_y=True)
-    base = fit(RegularizedMLPClassifier, (X / 16, y), (200,), batch_size=600)
+    base = fit(RegularizedMLPClassifier, (X / 16, y), (200,), batch_size=600, skip=True)
     with threadpool_limits(1):
         one = base.fine_tune(X / 16, y, method=method)
     assert_same_fit(base.fine_tune(X / 16, y, method=method), one)
@@ -500,9 +751,10 @@ def test_warm_start_goes_on_and_fit_starts_anew(base, data, method):
 
 
 @all_methods
-def test_chained(method):
+@pytest.mark.parametrize("base", [shared_classifier, skipping_classifier])
+def test_chained(method, base):
     X, y = iris()
-    first = shared_classifier().fine_tune(X, y, method="adapter", width=2)
+    first = base().fine_tune(X, y, method="adapter", width=2)
     second = first.fine_tune(X, y, method=method, width=3)
     assert second.adaptation_.attach(first).score(X, y) == second.score(X, y)
     if method == "adapter":
@@ -621,6 +873,7 @@ def test_unfitted_is_refused():
         ({"hidden_layer_sizes": (5,)}, ["hidden_layer_sizes", "(12, 12)", "(5,)"]),
         ({"dtype": "float64"}, ["dtype", "float32", "float64"]),
         ({"activation": "tanh"}, ["activation", "relu", "tanh"]),
+        ({"skip": True}, ["skip", "False", "True"]),
         ({"batch_norm": True}, ["batch_norm"]),
         ({"max_iter": 0}, ["max_iter"]),
         ({"no_such": 0}, ["no_such"]),
