@@ -14,7 +14,7 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, is_regressor
+from sklearn.base import BaseEstimator, _fit_context, clone, is_regressor
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -24,6 +24,15 @@ from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
+from skreg._fine_tuning import (
+    begin,
+    check_method,
+    declared,
+    declared_of,
+    read_options,
+    refuse_of_the_base,
+    refuse_other_network,
+)
 from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
@@ -119,7 +128,17 @@ class BaseRegularizedMLP(
         """Weights with those of the classes multiplied in."""
         return weights
 
+    # What fit learns about y, for reading other y and writing predictions.
+    _READING: tuple = ()
+
+    @abstractmethod
+    def _reading_of_outputs(self):
+        """The same as plain lists and numbers, whose repr is equal where it is."""
+
     # --------------------------------------------------------------------------- fit
+
+    # How the network was made, if from another's.
+    _fine_tuning = None
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -167,29 +186,183 @@ class BaseRegularizedMLP(
             If training ends at ``max_iter``, or diverges and is stopped.
         """
         with self._unchanged_on_error():
-            settings = read_settings(self)
-            check_validation_given(self, X_val, y_val, sample_weight_val)
             goes_on = self.warm_start and self._can_go_on()
+            settings = self._read_settings(goes_on)
+            check_validation_given(self, X_val, y_val, sample_weight_val)
             training = self._prepare(X, y, sample_weight, settings, goes_on)
-            rows = used_rows(training.weights)
-            validation = ()
-            if X_val is not None:
-                validation = self._validation_given(X_val, y_val, sample_weight_val)
-            elif self.early_stopping:
-                rows, *validation = self._split(training, rows)
-            problem = self._problem(training, rows, settings, *validation)
+            problem = self._problem_with_validation(
+                training, settings, X_val, y_val, sample_weight_val
+            )
+        self._run_schedule(problem, settings, X, y, sample_weight)
+        return self
 
+    def _run_schedule(self, problem, settings, X, y, sample_weight):
+        """Train for max_iter epochs, with the schedule from its beginning."""
         state = self._state
         state.schedule = self._new_schedule()
         state.loss_progress = self._new_progress()
         self._train(problem, settings, self.max_iter, X, y, sample_weight)
+
+    def fine_tune(
+        self,
+        X,
+        y,
+        sample_weight=None,
+        *,
+        method="head",
+        rank=4,
+        scale=None,
+        width=8,
+        l2_sp=0.0,
+        X_val=None,
+        y_val=None,
+        sample_weight_val=None,
+        **params,
+    ):
+        """Adapt a fitted network to other data; the estimator itself does not change.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows to adapt to, with the features of `fit`.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Their classes or values. A class that the estimator does not know gets an
+            output of its own; not so for multilabel targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, as in `fit`.
+        method : {"head", "bias", "lora", "adapter", "full"}, default="head"
+            What is trained: the last layer; all biases (Ben Zaken 2021); changes of
+            the weight matrices of low rank, and the last layer's biases (Hu 2021);
+            small layers put behind the hidden ones, and the last layer (Houlsby
+            2019); everything. All else stays as it is, bit for bit. With ``skip=True``
+            "head", "lora" and "full" train ``skip_coef_``, the first because it leads
+            to the outputs. With new classes every method trains it and the last layer
+            as well.
+        rank : int, default=4
+            r of "lora": a matrix W of shape (n_in, n_out) becomes W + s A B with A of
+            shape (n_in, r) and B of shape (r, n_out). Where these two would not have
+            fewer numbers than W, it is trained itself.
+        scale : float or None, default=None
+            Of "lora": s = scale / rank. None is the rank, so that s = 1.
+        width : int, default=8
+            Units of the layers that "adapter" puts in.
+        l2_sp : float, default=0.0
+            Strength a of the penalty a/2 ||w - w0||^2 on what is trained, w0 being
+            where training starts (Li 2018).
+        X_val, y_val, sample_weight_val : array-like, default=None
+            Data to validate on, as in `fit`.
+        **params
+            Parameters that the new estimator shall have instead of this one's, such
+            as ``max_iter``, ``learning_rate_init`` or ``dropout``. Those that say what
+            the network is cannot change.
+
+        Returns
+        -------
+        adapted : object
+            A new fitted estimator, with ``n_trained_parameters_`` and with
+            ``adaptation_``, which holds what has changed
+            (`skreg.fine_tuning.Adaptation`). Batch normalization is folded into its
+            weights. Its `partial_fit`, or `fit` with ``warm_start=True``, goes on
+            adapting; `fit` alone starts anew and forgets the adaptation.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are out of range, or if parameters exclude each
+            other. Raised before training starts.
+
+        Notes
+        -----
+        See the user guide's chapter on fine-tuning.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_digits
+        >>> from skreg import RegularizedMLPClassifier
+        >>> X, y = load_digits(return_X_y=True)
+        >>> X = X / 16
+        >>> old = y < 8
+        >>> base = RegularizedMLPClassifier(
+        ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=20,
+        ...     random_state=0,
+        ... ).fit(X[old], y[old])
+        >>> adapted = base.fine_tune(X, y, method="head")
+        >>> adapted.classes_
+        array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+        >>> adapted.n_trained_parameters_
+        1010
+        >>> adapted.score(X, y) > 0.95
+        True
+        """
+        self._check_fitted()
+        options = read_options(method, rank, scale, width, l2_sp)
+        refuse_of_the_base(self, params)
+        adapted = clone(self).set_params(**params)
+        return adapted._adapt(
+            self,
+            options,
+            params,
+            (X, y, sample_weight),
+            (X_val, y_val, sample_weight_val),
+        )
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def _adapt(self, base, options, params, given, given_for_validation):
+        """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
+        settings = read_settings(self)
+        check_method(self, settings, options.method)
+        check_validation_given(self, *given_for_validation)
+        refuse_other_network(base._declared_network(), declared(settings))
+        self._adopt(base)
+        X, y, sample_weight = given
+        X, y = self._read(X, y, reset=False)
+        weights = check_weights(sample_weight, X)
+        self._widen(y, weights)
+        training, _, layer_sizes = self._training_data(
+            X, y, weights, settings, reset=False
+        )
+        random_state = check_random_state(self.random_state)
+        key = random_state.randint(0, 2**32, size=2, dtype=np.uint32)
+        key = tuple(int(word) for word in key)
+        new = self._new_outputs(base, training)
+        self._state = TrainingState(key, History())
+        self._network, self._fine_tuning = begin(
+            base, options, params, settings, key, new
+        )
+        settings = self._fine_tuning.settings(settings, self._network)
+        hidden = self._network.layer_sizes[1:-1]
+        self._check_goes_on([layer_sizes[0], *hidden, layer_sizes[-1]], settings)
+        problem = self._problem_with_validation(
+            training, settings, *given_for_validation
+        )
+        self._run_schedule(problem, settings, *given)
         return self
+
+    def _adopt(self, base):
+        """Take over from a fitted estimator how X and y are read."""
+        for name in ("n_features_in_", "feature_names_in_", *self._READING):
+            if hasattr(base, name):
+                setattr(self, name, copy.copy(getattr(base, name)))
+
+    def _widen(self, y, weights):
+        """Take in what y has that the base did not know."""
+
+    def _new_outputs(self, base, training):
+        """The NewOutputs for that, or None."""
+        return None
+
+    def _declared_network(self):
+        """What the parameters said of the network when it was made."""
+        if self._fine_tuning is not None:
+            return self._fine_tuning.declared
+        return declared_of(self._network)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
         with self._unchanged_on_error():
-            settings = read_settings(self)
             goes_on = self._can_go_on()
+            settings = self._read_settings(goes_on)
             training = self._prepare(
                 X,
                 y,
@@ -243,6 +416,8 @@ class BaseRegularizedMLP(
         network.changed()
         if self.solver in STOCHASTIC_SOLVERS:
             state.optimizer = self._optimizer(state.optimizer)
+            if self._fine_tuning is not None:
+                self._fine_tuning.ready_for(state.optimizer)
         before, state.tuner = state.tuner, None
         if settings.tuned:
             state.tuner = Tuner.of(settings.tuned, len(settings.l2), before)
@@ -278,6 +453,8 @@ class BaseRegularizedMLP(
             state.iterate = training.run(
                 history, callbacks, max_iter=self.max_iter, incremental=incremental
             )
+        if self._fine_tuning is not None:
+            self._fine_tuning.trained_with(network)
         return training
 
     def _publish(self, settings):
@@ -579,6 +756,27 @@ class BaseRegularizedMLP(
             )
         return True
 
+    @property
+    def n_trained_parameters_(self):
+        """Parameters that training changes: all, but after `fine_tune`."""
+        self._check_fitted()
+        if self._fine_tuning is None:
+            return self._network.params.size
+        return self._fine_tuning.n_trained(self._network)
+
+    @property
+    def adaptation_(self):
+        """What `fine_tune` has changed, to be kept without the rest."""
+        if self._fine_tuning is None:
+            raise AttributeError(
+                f"{type(self).__name__} has no adaptation_: only what fine_tune "
+                "returns has one."
+            )
+        # it makes estimators, which this module is for
+        from skreg.fine_tuning import Adaptation
+
+        return Adaptation.of(self)
+
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""
         network = copy.deepcopy(self._network)
@@ -594,6 +792,16 @@ class BaseRegularizedMLP(
             self.__dict__.clear()
             self.__dict__.update(before)
             raise
+
+    def _read_settings(self, goes_on):
+        """The settings; of a fine-tuned network that is trained on, for its layers."""
+        settings = read_settings(self)
+        if not goes_on:
+            self.__dict__.pop("_fine_tuning", None)
+        if self._fine_tuning is None:
+            return settings
+        check_method(self, settings, self._fine_tuning.options.method)
+        return self._fine_tuning.settings(settings, self._network)
 
     def _new_schedule(self):
         return new_schedule(
@@ -631,17 +839,15 @@ class BaseRegularizedMLP(
         self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
     ):
         """The same for data that `_read` gave, and checked weights."""
-        if settings.attack is not None and sparse.issparse(X):
-            raise ValueError(
-                f"adversarial={self.adversarial!r} does not support sparse X: a "
-                "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
-            )
-        check_augmentable(settings.row_functions, settings.augmentation, X)
-        settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
-        targets, n_outputs = self._encode_targets(y, weights, not goes_on, classes)
-        weights = self._reweight(y, weights, incremental)
-        kernel_targets = self._kernel_targets(targets)
-        layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
+        training, targets, layer_sizes = self._training_data(
+            X,
+            y,
+            weights,
+            settings,
+            reset=not goes_on,
+            incremental=incremental,
+            classes=classes,
+        )
         if goes_on:
             self._check_goes_on(layer_sizes, settings)
         else:
@@ -660,9 +866,30 @@ class BaseRegularizedMLP(
                 skip=settings.skip,
             )
             self._network.initialise(
-                random_state, self._output_bias(targets, weights, n_outputs)
+                random_state,
+                self._output_bias(targets, training.weights, layer_sizes[-1]),
             )
-        return TrainingData(X, y, kernel_targets, weights)
+        return training
+
+    def _training_data(
+        self, X, y, weights, settings, *, reset, incremental=False, classes=None
+    ):
+        """The TrainingData, their targets in full precision, and sizes of layers.
+
+        With `reset` y sets how targets are read.
+        """
+        if settings.attack is not None and sparse.issparse(X):
+            raise ValueError(
+                f"adversarial={self.adversarial!r} does not support sparse X: a "
+                "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
+            )
+        check_augmentable(settings.row_functions, settings.augmentation, X)
+        settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
+        targets, n_outputs = self._encode_targets(y, weights, reset, classes)
+        weights = self._reweight(y, weights, incremental)
+        training = TrainingData(X, y, self._kernel_targets(targets), weights)
+        layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
+        return training, targets, layer_sizes
 
     def _read(self, X, y, *, reset):
         """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
@@ -774,6 +1001,18 @@ class BaseRegularizedMLP(
             **settings,
         )
 
+    def _problem_with_validation(
+        self, training, settings, X_val, y_val, sample_weight_val
+    ):
+        """The problem, with the validation data given or split off."""
+        rows = used_rows(training.weights)
+        validation = ()
+        if X_val is not None:
+            validation = self._validation_given(X_val, y_val, sample_weight_val)
+        elif self.early_stopping:
+            rows, *validation = self._split(training, rows)
+        return self._problem(training, rows, settings, *validation)
+
     def _problem(self, training, rows, settings, *validation):
         network = self._network
         weights = kernel_weights(training.weights, rows, network.dtype)
@@ -792,7 +1031,14 @@ class BaseRegularizedMLP(
             )
             # a function that fails does so before training
             transform.data(state.history.epochs_ever)
-        return Problem(network, data, settings, *validation, transform=transform)
+        return Problem(
+            network,
+            data,
+            settings,
+            *validation,
+            transform=transform,
+            fine_tuning=self._fine_tuning,
+        )
 
     # -------------------------------------------------------------------- validation
 

@@ -10,6 +10,7 @@ from sklearn.utils.validation import column_or_1d
 
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
+from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
 from skreg._validation import refuse_bad_weights
@@ -495,6 +496,34 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         return log_expit(raw) if self._multilabel else log_softmax(raw, axis=1)
 
     # ---------------------------------------------------------------------- targets
+
+    _READING = ("classes_", "_multilabel")
+
+    def _reading_of_outputs(self):
+        return self.classes_.tolist(), self._multilabel
+
+    def _widen(self, y, weights):
+        check_classification_targets(y)
+        kinds = ("binary", "multiclass")
+        if self._multilabel or type_of_target(y) not in kinds:
+            return
+        y = column_or_1d(y)
+        if weights is not None:
+            y = y[weights > 0]
+        self.classes_ = union_of_classes(self.classes_, y)
+
+    def _new_outputs(self, base, training):
+        if len(self.classes_) == len(base.classes_):
+            return None
+        rows = slice(None) if training.weights is None else training.weights > 0
+        return new_outputs(
+            base._network,
+            training.X[rows],
+            training.targets[rows],
+            None if training.weights is None else training.weights[rows],
+            np.searchsorted(self.classes_, base.classes_),
+            len(self.classes_),
+        )
 
     def _encode_targets(self, y, weights, first, classes):
         check_classification_targets(y)

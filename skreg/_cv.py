@@ -389,6 +389,14 @@ class ChoosesStrength:
         return "l2" if self.param == "l2" and super().penalty == "l2" else "l1"
 
     @property
+    def fine_tune(self):
+        """Not there: it is one network that is adapted, at the strength chosen."""
+        raise AttributeError(
+            f"{type(self).__name__} has no fine_tune: an adaptation belongs to one "
+            "network. After fit, path_.estimator(best_index_) has one."
+        )
+
+    @property
     def partial_fit(self):
         """Not there: one epoch chooses no strength."""
         raise AttributeError(

@@ -466,6 +466,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     # ---------------------------------------------------------------------- targets
 
+    _READING = ("_target_scale", "_one_dimensional")
+
+    def _reading_of_outputs(self):
+        scale = self._target_scale
+        return scale.mean.tolist(), scale.scale.tolist(), self._one_dimensional
+
     def _encode_targets(self, y, weights, first, classes):
         one_dimensional = y.ndim == 1
         y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)

@@ -49,6 +49,8 @@ class Problem:
         Of strengths that are "auto"; it changes the settings.
     transform : TransformedRows or None
         Makes other data of as many rows for each epoch.
+    fine_tuning : FineTuning or None
+        Which parameters are trained, if not all.
     budgeted : bool
         Whether it is no failure that training ends at max_iter.
     """
@@ -60,6 +62,7 @@ class Problem:
     validation_loss: object = None
     tuner: object = None
     transform: object = None
+    fine_tuning: object = None
     budgeted: bool = False
 
     def data_of_epoch(self, epoch):
@@ -69,6 +72,8 @@ class Problem:
     def penalty(self):
         """The penalties of the objective for the weights now."""
         settings = self.settings
+        if self.fine_tuning is not None:
+            return self.fine_tuning.penalty(self.network, settings)
         return self.network.penalty(
             settings.l1,
             settings.l2,
@@ -135,15 +140,14 @@ class Progress:
 
 
 class Checkpoint:
-    """A copy of a network's weights to go back to, and of their moving average."""
+    """A copy of a network's weights to go back to, and of arrays that go with them."""
 
-    def __init__(self, network, average=None):
+    def __init__(self, network, *others):
         self.network = network
         self.arrays = [network.params]
         if network.statistics is not None:
             self.arrays.append(network.statistics.values)
-        if average is not None:
-            self.arrays.append(average)
+        self.arrays += [array for array in others if array is not None]
         self.copies = [array.copy() for array in self.arrays]
 
     def keep(self):
@@ -241,6 +245,9 @@ class StochasticTraining:
                 self._gather_statistics,
                 max_iter=max_iter,
             )
+        self.low_rank = None
+        if problem.fine_tuning is not None:
+            self.low_rank = problem.fine_tuning.low_rank
         self.loss_progress = loss_progress
         self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
         n_rows = len(problem.data)
@@ -278,8 +285,11 @@ class StochasticTraining:
         if self.verbose:
             printer = EpochPrinter(validates)
         # Weights to go back to: the best by validation, else those before the epoch.
+        low_rank = self.low_rank
         weights = Checkpoint(
-            self.problem.network, None if validates else self.optimizer.average
+            self.problem.network,
+            None if validates else self.optimizer.average,
+            None if low_rank is None else low_rank.factors,
         )
         try:
             for epoch in range(max_iter):
@@ -334,6 +344,7 @@ class StochasticTraining:
                 learning_rates=rates,
                 batch_size=self.batch_size,
                 statistics=problem.network.statistics,
+                low_rank=self.low_rank,
                 threads=threads,
             )
         problem.network.changed()
@@ -377,7 +388,7 @@ class StochasticTraining:
 
     def _regularize(self, epoch):
         """Set the strengths that the epoch's regularizers have."""
-        settings = self.problem.settings
+        settings, fine_tuning = self.problem.settings, self.problem.fine_tuning
         if settings.dropout_factors is not None:
             self.engine.set_dropout(*settings.dropout_at(epoch))
         self.segments = self.engine.segments(
@@ -387,6 +398,7 @@ class StochasticTraining:
             settings.max_norm,
             settings.group_l1,
             settings.hierarchy,
+            **({} if fine_tuning is None else fine_tuning.of_segments()),
         )
 
     @property
@@ -464,31 +476,46 @@ class LBFGSTraining:
             problem.settings, capacity=rows, threads=self.threads
         )
         self.gradient = np.empty_like(network.params)
+        self.start = network.params.astype(np.float64)
+        self.trained = slice(None)
+        self.pull = 0.0
+        fine_tuning = problem.fine_tuning
+        if fine_tuning is not None:
+            self.trained = np.flatnonzero(fine_tuning.mask(network))
+            self.pull = fine_tuning.options.l2_sp
+            if self.pull:
+                self.pulled_to = fine_tuning.start[self.trained].astype(np.float64)
         self.strength_l1 = self._per_weight(problem.settings.l1)
         self.strength_l2 = self._per_weight(problem.settings.l2)
         self.split = np.flatnonzero(self.strength_l1)
 
     def _per_weight(self, strengths):
-        """Strengths per matrix as one per parameter; biases have none."""
-        return self.problem.network.per_parameter(strengths)
+        """Strengths per matrix as one per trained parameter; biases have none."""
+        return self.problem.network.per_parameter(strengths)[self.trained]
 
     def _start(self):
         """(p or w, q) for the current weights."""
-        w = self.problem.network.params.astype(np.float64)
+        w = self.start[self.trained].copy()
         q = np.maximum(-w[self.split], 0.0)
         w[self.split] = np.maximum(w[self.split], 0.0)
         return np.concatenate([w, q])
 
     def _weights(self, x):
-        """The weights that (p or w, q) stand for."""
+        """The trained weights that (p or w, q) stand for."""
         n = self.strength_l1.size
         w = x[:n].copy()
         w[self.split] -= x[n:]
         return w
 
+    def _params(self, w):
+        """All parameters: those that are not trained are as they were."""
+        params = self.start.copy()
+        params[self.trained] = w
+        return params
+
     def _set_weights(self, x):
         network = self.problem.network
-        network.params[:] = self._weights(x)
+        network.params[:] = self._params(self._weights(x))
         if network.statistics is not None:
             self.engine.gather_statistics(
                 network.params, self.problem.data, network.statistics
@@ -501,16 +528,20 @@ class LBFGSTraining:
         n = w.size
         with _threads.borrowed(self.threads) as threads:
             loss = self.engine.loss_and_gradient(
-                w.astype(self.gradient.dtype),
+                self._params(w).astype(self.gradient.dtype),
                 self.problem.data,
                 self.gradient,
                 threads=threads,
             )
-        gradient = self.gradient.astype(np.float64)
+        gradient = self.gradient[self.trained].astype(np.float64)
         gradient += self.strength_l2 * w
         l1 = self.strength_l1[self.split]
         value = loss + 0.5 * np.dot(self.strength_l2, w * w)
         value += np.dot(l1, x[:n][self.split] + x[n:])
+        if self.pull:
+            moved = w - self.pulled_to
+            gradient += self.pull * moved
+            value += self.pull / 2 * np.dot(moved, moved)
         by_q = l1 - gradient[self.split]
         gradient[self.split] += l1
         return value, np.concatenate([gradient, by_q])
@@ -522,7 +553,7 @@ class LBFGSTraining:
         start = self._start()
         lower = np.full(start.size, -np.inf)
         lower[self.split] = 0.0
-        lower[network.params.size :] = 0.0
+        lower[self.strength_l1.size :] = 0.0
         task = None
 
         def objective(x):
