@@ -295,6 +295,7 @@ class BaseRegularizedMLP(
         True
         """
         self._check_fitted()
+        self._can_go_on()
         options = read_options(method, rank, scale, width, l2_sp)
         refuse_of_the_base(self, params)
         adapted = clone(self).set_params(**params)
@@ -735,7 +736,8 @@ class BaseRegularizedMLP(
         if isinstance(self._network, SparseNetwork):
             network = SparseNetwork(network)
         state = copy.deepcopy(self._state.without_memory())
-        vars(pruned).update(fitted, _network=network, _state=state)
+        # what fine_tune has changed is no part of it any more
+        vars(pruned).update(fitted, _network=network, _state=state, _fine_tuning=None)
         pruned.n_layers_ = len(network.layer_sizes)
         return pruned
 
@@ -762,7 +764,7 @@ class BaseRegularizedMLP(
         self._check_fitted()
         if self._fine_tuning is None:
             return self._network.params.size
-        return self._fine_tuning.n_trained(self._network)
+        return self._fine_tuning.n_trained(self._network.dense())
 
     @property
     def adaptation_(self):

@@ -59,7 +59,7 @@ class Adaptation:
             Shares nothing with the estimator.
         """
         adaptation = cls()
-        fine_tuning, network = estimator._fine_tuning, estimator._network
+        fine_tuning, network = estimator._fine_tuning, estimator._network.dense()
         adaptation._options = fine_tuning.options
         adaptation._base_class = type(estimator).__name__
         adaptation._fingerprint = fine_tuning.fingerprint
@@ -111,6 +111,7 @@ class Adaptation:
             has been trained since.
         """
         base._check_fitted()
+        base._can_go_on()
         if fingerprint(base) != self._fingerprint:
             raise ValueError(
                 f"This adaptation belongs to another {self._base_class} than the "

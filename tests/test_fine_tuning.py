@@ -935,3 +935,29 @@ def test_logsumexp_level():
     expected = np.log(30 / 120) + logsumexp(raw, axis=1).mean()
     assert_allclose(adapted.intercepts_[-1][3], expected, rtol=1e-5)
     assert_allclose(adapted.coefs_[-1][:, 3], 0, atol=1e-9)
+
+
+@all_methods
+def test_sparse_weights_of_an_adapted_network(method):
+    X, y = iris()
+    adapted = shared_classifier().fine_tune(*shifted((X, y)), method=method)
+    thin = copy.deepcopy(adapted).sparsify()
+    assert_allclose(thin.predict_proba(X), adapted.predict_proba(X), rtol=1e-4)
+    assert thin.n_trained_parameters_ == adapted.n_trained_parameters_
+    attached = thin.adaptation_.attach(shared_classifier())
+    assert_array_equal(attached.predict_proba(X), adapted.predict_proba(X))
+    smaller = adapted.prune()
+    assert_allclose(smaller.predict_proba(X), adapted.predict_proba(X), rtol=1e-4)
+    assert not hasattr(smaller, "adaptation_")
+
+
+@pytest.mark.parametrize(
+    ("change", "remedy"),
+    [(lambda base: base.sparsify(), "densify"), (lambda base: base.prune(), "pruned")],
+)
+def test_sparse_and_pruned_networks_are_no_base(change, remedy):
+    X, y = iris()
+    adaptation = shared_classifier().fine_tune(X, y).adaptation_
+    base = change(copy.deepcopy(shared_classifier()))
+    assert_refused(lambda: base.fine_tune(X, y), ValueError, remedy)
+    assert_refused(lambda: adaptation.attach(base), ValueError, remedy)
