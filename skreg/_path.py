@@ -109,6 +109,7 @@ def regularization_path(
     *The largest strength.* Let there be no hidden layer, and let b be the best constant
     output. All weights are zero at the optimum if and only if 0 is in the
     subdifferential of F at W = 0. With G = dF/dW there, without the penalty, that says
+    ::
 
         l1:        |G_jk| <= l1 for all j, k,              or l1 >= max |G|;
         group_l1:  ||G_g|| <= group_l1 sqrt(m_g) for all groups g,
