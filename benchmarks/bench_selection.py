@@ -14,8 +14,8 @@ on the test rows.
     python benchmarks/bench_selection.py [--repeats 5] [--only NAME ...] [--quick]
 
 `--repeats` is the number of seeds; each draws rows and initial weights anew, the same
-for all methods, and the two tables with fewer than a hundred rows are split four times
-as often. Seconds are those of the selection alone, on one thread. LassoNet runs where
+for all methods, and the two tables with fewer than a hundred rows are split twice as
+often. Seconds are those of the selection alone, on one thread. LassoNet runs where
 it is installed (``pip install lassonet``, on PyTorch); otherwise its cells stay empty.
 
 Writes ``results/selection_synthetic.csv`` and ``selection.csv`` (every selection), a
@@ -54,13 +54,14 @@ from threadpoolctl import threadpool_limits
 from skreg import RegularizedMLPClassifier
 
 SYNTHETIC, MNIST = "synthetic", "mnist"
+DATASETS = [MNIST, *(table.name for table in WIDE_TABLES)]
 ROWS = (100, 200, 500, 1000, 2000)
 RELEVANT, COPIES, NOISE = 6, 18, 76
 NUMBER = 50
 # Of the 60,000 images, so that seeds are draws, and LassoNet ends within minutes.
 MNIST_ROWS = 10_000
 MOST_ROWS = 5000  # of the others
-FEW_ROWS, MORE_SPLITS = 100, 4
+FEW_ROWS, MORE_SPLITS = 100, 2
 CLASSIFIER = {
     "hidden_layer_sizes": (100,),
     "l2": 1e-3,
@@ -206,7 +207,7 @@ def worth(method, name, seed, quick):
 
 def quickly(method):
     """The same with less of all that takes time."""
-    less = {"alphas": 5, "max_iter": 20, "updates": 100, "path_multiplier": 3.0}
+    less = {"alphas": 20, "max_iter": 100, "updates": 500, "path_multiplier": 3.0}
     less = {name: less[name] for name in less if name in method.settings}
     return replace(method, settings=method.settings | less)
 
@@ -277,6 +278,11 @@ def by(rows, *keys):
     return found
 
 
+def found_in(rows):
+    """The data sets that there are rows of."""
+    return [name for name in DATASETS if any(row["dataset"] == name for row in rows)]
+
+
 def table_of_recovery(rows):
     """Precision / recall of each method, a column for each number of rows."""
     groups = by(rows, "method", "n")
@@ -295,14 +301,10 @@ def table_of_recovery(rows):
                 else "-"
             )
         last = groups.get((method, sizes[-1]), [])
-        line += [
-            f"{np.mean([r['selected'] for r in last], dtype=float):.1f}"
-            if last
-            else "-",
-            three_digits(np.median([float(r["seconds"]) for r in last]))
-            if last
-            else "-",
-        ]
+        line += ["-", "-"]
+        if last:
+            line[-2] = f"{np.mean([float(r['selected']) for r in last]):.1f}"
+            line[-1] = three_digits(np.median([float(r["seconds"]) for r in last]))
         lines.append(line)
     header = ["precision / recall", *(f"{n} rows" for n in sizes)]
     return markdown_table([*header, "selected", "seconds"], lines)
@@ -312,7 +314,7 @@ def table_of_worth(rows):
     """A line for each data set and method."""
     lines = []
     groups = by(rows, "dataset", "method")
-    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+    for dataset in found_in(rows):
         for method in CLASSIFICATION_METHODS:
             found = groups.get((dataset, method))
             if not found:
@@ -360,7 +362,7 @@ def plot_recovery(rows, path):
 
 def plot_worth(rows, path):
     """A panel for each data set: accuracy of each method, every split a dot."""
-    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    datasets = found_in(rows)
     groups = by(rows, "dataset", "method")
     names = list(CLASSIFICATION_METHODS)
     fig, axes = plt.subplots(
@@ -388,10 +390,17 @@ def plot_worth(rows, path):
     plt.close(fig)
 
 
+def csv_path(folder, name, options):
+    """Where a CSV is; that of a quick run is not gone on with by any other."""
+    if folder is None:
+        return None
+    return folder / (f"quick_{name}" if options.quick else name)
+
+
 def run_synthetic(folder, options):
     """The made regression: CSV, table and plot."""
-    path = folder / "selection_synthetic.csv" if folder else None
-    sizes = (100,) if options.quick else ROWS
+    path = csv_path(folder, "selection_synthetic.csv", options)
+    sizes = (300,) if options.quick else ROWS
     rows = complete(
         read_csv(path) if path else [],
         path,
@@ -419,7 +428,7 @@ def run_synthetic(folder, options):
 
 def run_public(names, folder, options):
     """The public data sets: CSV, table and plot."""
-    path = folder / "selection.csv" if folder else None
+    path = csv_path(folder, "selection.csv", options)
     cases = []
     for name in names:
         few = name != MNIST and len(loaded(name)[1]) < FEW_ROWS and not options.quick
@@ -451,8 +460,7 @@ def run_public(names, folder, options):
 def main():
     """Read the command line, and do what is missing."""
     parser = arguments(__doc__, repeats=5)
-    names = [MNIST, *(table.name for table in WIDE_TABLES)]
-    choose(parser, [SYNTHETIC, *names])
+    choose(parser, [SYNTHETIC, *DATASETS])
     options = parser.parse_args()
     if options.quick:
         options.repeats = 1
@@ -460,11 +468,11 @@ def main():
     folder = options.output or (None if options.quick else RESULTS)
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-    wanted = options.only or [SYNTHETIC, *names]
+    wanted = options.only or [SYNTHETIC, *DATASETS]
     if SYNTHETIC in wanted:
         run_synthetic(folder, options)
     if set(wanted) - {SYNTHETIC}:
-        run_public([name for name in names if name in wanted], folder, options)
+        run_public([name for name in DATASETS if name in wanted], folder, options)
 
 
 if __name__ == "__main__":
