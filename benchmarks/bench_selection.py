@@ -252,7 +252,8 @@ def complete(rows, path, methods, cases, figures):
             if any(identity.items() <= row.items() for row in rows):
                 continue
             row = identity | figures(method, *case.values())
-            print(" ".join(f"{k}={v}" for k, v in row.items() if k != "settings"))
+            shown = (f"{key}={row[key]}" for key in row if key != "settings")
+            print(*shown, flush=True)
             # another setting's result makes way
             key = [*case, "method"]
             rows = [r for r in rows if any(r[k] != row[k] for k in key)] + [row]
