@@ -762,9 +762,10 @@ class BaseRegularizedMLP(
     def n_trained_parameters_(self):
         """Parameters that training changes: all, but after `fine_tune`."""
         self._check_fitted()
+        network = self._network.dense()
         if self._fine_tuning is None:
-            return self._network.params.size
-        return self._fine_tuning.n_trained(self._network.dense())
+            return network.params.size
+        return self._fine_tuning.n_trained(network)
 
     @property
     def adaptation_(self):

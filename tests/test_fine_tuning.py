@@ -946,9 +946,20 @@ def test_sparse_weights_of_an_adapted_network(method):
     assert thin.n_trained_parameters_ == adapted.n_trained_parameters_
     attached = thin.adaptation_.attach(shared_classifier())
     assert_array_equal(attached.predict_proba(X), adapted.predict_proba(X))
+    # training goes on from the weights, of the same parameters
+    again = thin.densify().partial_fit(X, y)
+    assert np.isfinite(again.loss_)
+    if method in ("head", "bias"):
+        assert_array_equal(again.coefs_[0], shared_classifier().coefs_[0])
     smaller = adapted.prune()
     assert_allclose(smaller.predict_proba(X), adapted.predict_proba(X), rtol=1e-4)
     assert not hasattr(smaller, "adaptation_")
+
+
+def test_sparse_weights_are_as_many_parameters():
+    base = copy.deepcopy(skipping_classifier())
+    n_trained = base.n_trained_parameters_
+    assert base.sparsify().n_trained_parameters_ == n_trained
 
 
 @pytest.mark.parametrize(
