@@ -10,8 +10,8 @@ hidden layers of 100 units is trained, and a new part that differs:
 
 Of the new part 50, 200 or 1000 rows are learnt from, and up to 5000 others are tested
 on. Compared are the network as it is, one trained on the new rows alone, and each
-method of `fine_tune`. Each but the first chooses its learning rate among three by a
-three-fold cross-validation within the new rows; "full, l2_sp" its strength among three,
+method of `fine_tune`. Each but the first chooses its learning rate among five by a
+three-fold cross-validation within the new rows; "full, l2_sp" its strength among four,
 too. The seconds are those of one fit with what was chosen.
 
     python benchmarks/bench_fine_tuning.py [--repeats 5] [--only NAME ...] [--quick]
@@ -61,7 +61,7 @@ NETWORK = {
     "learning_rate_init": 0.003,
     "max_iter": 40,
 }
-RATES = (0.0003, 0.001, 0.003)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
 AS_IT_IS, FROM_SCRATCH = "as it is", "from scratch"
 
 
@@ -122,7 +122,7 @@ WAYS = {
     "lora": {"method": ["lora"]},
     "adapter": {"method": ["adapter"]},
     "full": {"method": ["full"]},
-    "full, l2_sp": {"method": ["full"], "l2_sp": [0.001, 0.01, 0.1]},
+    "full, l2_sp": {"method": ["full"], "l2_sp": [0.0001, 0.001, 0.01, 0.1]},
 }
 
 

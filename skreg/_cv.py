@@ -240,7 +240,8 @@ class ChoosesStrength:
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If the first point of a path ends at ``max_iter``, or one of "lbfgs" does.
+            If a point that goes on from no other ends at ``max_iter``, or one of
+            "lbfgs" does.
         """
         _raise_for_params(params, self, "fit")
         with self._unchanged_on_error():
@@ -466,7 +467,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
     max_iter_per_point : int or None, default=None
-        Most epochs of each point of a path but the first, as in `regularization_path`:
+        Most epochs of a point that goes on from another, as in `regularization_path`:
         None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
     cv : int, splitter, iterable or None, default=None
         The folds, as in `GridSearchCV`; None is five.
@@ -588,7 +589,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
     max_iter_per_point : int or None, default=None
-        Most epochs of each point of a path but the first, as in `regularization_path`:
+        Most epochs of a point that goes on from another, as in `regularization_path`:
         None is a tenth of ``max_iter`` with hidden layers and a stochastic solver.
     cv : int, splitter, iterable or None, default=None
         The folds, as in `GridSearchCV`; None is five, stratified.

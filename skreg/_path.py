@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from numbers import Integral
 
 import numpy as np
@@ -14,7 +15,7 @@ from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import FitCallbacks
 from skreg._network import Network
 from skreg._parameters import is_auto, read_schedules, read_settings
-from skreg._training import ValidationLoss
+from skreg._training import History, ValidationLoss
 from skreg._validation import check_weights, used_rows
 
 # The strengths that a path can vary.
@@ -25,6 +26,9 @@ EPS = {"l1": 1e-3, "group_l1": 1e-3, "l2": 1e-8}
 
 # A strength of l2 that leaves little of any weight, in total variances of the features.
 L2_REACH = 10.0
+
+# Share of the best constant's loss that a network must gain to be gone on from.
+LEAST_GAIN = 1e-3
 
 # Of max_iter, for the points of a network that is trained already; the share that
 # LassoNet takes by default.
@@ -59,7 +63,11 @@ def regularization_path(
     as that of the Lasso; the way does not matter to the optimum then. With hidden
     layers it leads from the smallest to the largest, from a dense network to a sparse
     one, for a network whose weights are all zero could never leave that point
-    (Lemhadri et al. 2021).
+    (Lemhadri et al. 2021). "l2" begins in the middle and leads from there down, and
+    from there up: a network that was trained with hardly any l2 has fitted noise, and
+    keeps it for long. Where the strength leaves no more than a constant prediction,
+    the next smaller does not go on from that; it begins with the initial weights, as a
+    ``fit``.
 
     Parameters
     ----------
@@ -77,9 +85,9 @@ def regularization_path(
         The smallest strength of that grid relative to the largest, in (0, 1). None is
         1e-3, and 1e-8 for "l2".
     max_iter_per_point : int or None, default=None
-        Most epochs of each point but the first, which has ``max_iter``. None is a tenth
-        of that with hidden layers and a stochastic solver, for these points begin with
-        a trained network; otherwise ``max_iter``.
+        Most epochs of each point that goes on from another; the others have
+        ``max_iter``. None is a tenth of that with hidden layers and a stochastic
+        solver, for these points begin with a trained network; otherwise ``max_iter``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows, as in `fit`.
     X_val, y_val : array-like, default=None
@@ -102,7 +110,8 @@ def regularization_path(
     Warns
     -----
     sklearn.exceptions.ConvergenceWarning
-        If the first point ends at ``max_iter``, or one of "lbfgs" does.
+        If a point that goes on from no other ends at ``max_iter``, or one of "lbfgs"
+        does.
 
     Notes
     -----
@@ -258,7 +267,7 @@ class PathTraining:
     param : str
         The strength.
     max_iter_per_point : int or None
-        Of all points but the first.
+        Of a point that goes on from another.
     classes : ndarray or None
         Of a classifier, where the rows in use may lack some.
     given : tuple or None
@@ -271,8 +280,12 @@ class PathTraining:
         Those of all rows, as the kernels read them.
     score : callable or None
         Of the weights now, on validation data.
+    loss : ValidationLoss
+        On the rows for training, without the penalties.
     interrupted : bool
         Whether Ctrl-C ended the last training.
+    epochs_before : int
+        How many of the history are not those of the last point.
     """
 
     def __init__(
@@ -302,8 +315,10 @@ class PathTraining:
             training, rows, settings, *(validation if model.early_stopping else [])
         )
         self.targets = training.targets
+        self.loss = ValidationLoss(model._network, self.problem.data)
         self.interrupted = False
-        self._loops = None
+        self.epochs_before = 0
+        self._loops = self._alpha = None
         self.max_iter = model.max_iter
         self.max_iter_per_point = max_iter_per_point
         if max_iter_per_point is None:
@@ -311,8 +326,9 @@ class PathTraining:
             self.max_iter_per_point = max(
                 1, self.max_iter // (SHARE_PER_POINT if short else 1)
             )
-        # for the grid, before training moves it
+        # for the grid and for points that begin anew, before training moves them
         self._best_constant = model._network.intercepts[-1].copy()
+        self._initial = model._network.weights()
 
     @property
     def deep(self):
@@ -320,14 +336,22 @@ class PathTraining:
         return bool(self.problem.settings.hidden_layer_sizes)
 
     def fit(self, alpha):
-        """Go on at a strength."""
+        """Train at a strength: go on, or begin if there is nothing to go on from."""
         model, settings = self.model, self.problem.settings
         set_strength(settings, self.param, float(alpha))
-        if self._loops is not None:
+        goes_on = self._loops is not None
+        leads_down = goes_on and alpha < self._alpha
+        self._alpha = alpha
+        if leads_down and self.deep and self._predicts_a_constant():
+            goes_on = False
+            model._network.set_weights(self._initial)
+            model._state = TrainingState(model._state.key, History())
+        if goes_on:
             model.max_iter = self.max_iter_per_point
-            read_schedules(model, settings)
-            self.problem.budgeted = True
+        self.problem.budgeted = goes_on
+        read_schedules(model, settings)
         state = model._state
+        self.epochs_before = len(state.history.loss_curve)
         state.schedule = model._new_schedule()
         state.loss_progress = model._new_progress()
         try:
@@ -347,8 +371,10 @@ class PathTraining:
             steps = self._grow(alphas, eps)
         else:
             steps = self.grid(alphas, eps)
-            # nothing grows out of a hidden layer of zeros
-            steps = steps[::-1] if self.deep else steps
+            if self.deep:
+                # nothing grows out of a hidden layer of zeros
+                both = self.param == "l2"
+                steps = self._both_ways(steps) if both else steps[::-1]
         for alpha in steps:
             self.fit(alpha)
             yield alpha
@@ -364,6 +390,17 @@ class PathTraining:
         largest = max(self.largest(), np.finfo(np.float64).resolution)
         return np.geomspace(largest, largest * eps, alphas)
 
+    def _both_ways(self, steps):
+        """From the middle down, and then from the middle up."""
+        middle = len(steps) // 2
+        yield steps[middle]
+        weights = self.model._network.weights()
+        state = copy.deepcopy(self.model._state)
+        yield from steps[middle + 1 :]
+        self.model._network.set_weights(weights)
+        self.model._state = state
+        yield from steps[:middle][::-1]
+
     def _grow(self, number, eps):
         eps = EPS[self.param] if eps is None else eps
         alpha = max(self.largest(), np.finfo(np.float64).resolution) * eps
@@ -378,6 +415,15 @@ class PathTraining:
         """Strength at which a linear model has no weights; see the Notes above."""
         if self.param == "l2":
             return L2_REACH * total_variance(self.problem.data)
+        linear = self._linear_model_of_zeros()
+        linear.params[:] = ValidationLoss(linear, self.problem.data).gradient()
+        # smoothed targets vary by so much less, and the best constant follows them
+        return (1 - self.problem.settings.label_smoothing) * zeroing_strength(
+            linear.coefs[0].astype(np.float64), self.param, self.problem.settings
+        )
+
+    def _linear_model_of_zeros(self):
+        """A network without hidden layers that predicts the best constant."""
         network = self.problem.network
         n_features, *_, n_outputs = network.layer_sizes
         linear = Network(
@@ -388,13 +434,21 @@ class PathTraining:
             network.dtype,
         )
         linear.intercepts[0][:] = self._best_constant
-        gradient = np.empty_like(linear.params)
-        linear.engine().loss_and_gradient(linear.params, self.problem.data, gradient)
-        linear.params[:] = gradient
-        # smoothed targets vary by so much less, and the best constant follows them
-        return (1 - self.problem.settings.label_smoothing) * zeroing_strength(
-            linear.coefs[0].astype(np.float64), self.param, self.problem.settings
-        )
+        return linear
+
+    def _predicts_a_constant(self):
+        """Whether the network is hardly better than the best constant.
+
+        Small weights grow from small gradients: with L hidden layers that of each
+        matrix has the product of the L others as a factor.
+        """
+        constant = self._constant_loss
+        return constant + self.loss.score() < LEAST_GAIN * abs(constant)
+
+    @cached_property
+    def _constant_loss(self):
+        zeros = self._linear_model_of_zeros()
+        return -ValidationLoss(zeros, self.problem.data).score()
 
 
 def zeroing_strength(G, param, settings):
@@ -449,10 +503,8 @@ def recorded(training, steps):
     alphas, weights, histories, features = [], [], [], []
     losses, penalties, scores = [], [], []
     model, network = training.model, training.problem.network
-    training_loss = ValidationLoss(network, training.problem.data)
     for alpha in steps:
-        history = model._state.history
-        seen = sum(len(before.loss_curve) for before in histories)
+        history, seen = model._state.history, training.epochs_before
         histories.append(
             replace(
                 history,
@@ -463,7 +515,7 @@ def recorded(training, steps):
         alphas.append(float(alpha))
         weights.append(network.weights())
         features.append(np.count_nonzero(model.feature_importances_))
-        losses.append(-training_loss.score())
+        losses.append(-training.loss.score())
         penalties.append(training.problem.penalty())
         if training.score is not None:
             scores.append(training.score())

@@ -20,7 +20,11 @@ from skreg._hierarchy import iterates_between_epochs
 from skreg._kernels import engine
 
 # The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
-CONVERGED, STOPPED_BY_CALLBACK = 0, 99
+CONVERGED, ABNORMAL, STOPPED_BY_CALLBACK = 0, 2, 99
+
+# Units in the last place of the loss. A line search that finds nothing lower where no
+# more than this is to be gained has met the rounding of the loss.
+ROUNDING = 100
 
 INTERRUPTED = (
     "Training was interrupted after {done}; the estimator keeps what it has learnt "
@@ -610,13 +614,36 @@ class LBFGSTraining:
             return
         self._set_weights(result.x)
         history.loss = float(result.fun)
-        if result.status not in (CONVERGED, STOPPED_BY_CALLBACK):
+        if result.status == ABNORMAL:
+            if not self._met_rounding(result, lower, history):
+                warnings.warn(
+                    f"lbfgs has not converged: after {result.nit} iterations its line "
+                    "search found no lower loss. Scale the features, use "
+                    "dtype='float64', or raise tol.",
+                    ConvergenceWarning,
+                )
+        elif result.status not in (CONVERGED, STOPPED_BY_CALLBACK):
             warnings.warn(
                 f"lbfgs has not converged after {result.nit} iterations and "
                 f"{result.nfev} evaluations (max_iter={max_iter}, "
                 f"max_fun={self.max_fun}). Raise them, or scale the features.",
                 ConvergenceWarning,
             )
+
+    def _met_rounding(self, result, lower, history):
+        """Whether what is to be gained is lost in the rounding of the loss.
+
+        Estimated by the gain of the last iteration, or of a gradient step within the
+        bounds where that was the first.
+        """
+        if history.n_iter >= 2:
+            before, last = history.loss_curve[-2:]
+            gain = before - last
+        else:
+            step = np.minimum(result.jac, result.x - lower)
+            gain = np.dot(result.jac, step)
+        unit = np.finfo(self.problem.network.dtype).eps * max(abs(result.fun), 1)
+        return gain <= ROUNDING * unit
 
 
 @dataclass

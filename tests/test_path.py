@@ -1,5 +1,6 @@
 """Regularization paths: end points, optima, and what warm starts would give."""
 
+import copy
 import pickle
 import warnings
 from types import SimpleNamespace
@@ -60,6 +61,17 @@ def test_lasso_path():
     assert_array_equal(path.coefs[0][:, :, 0] == 0, coefs.T == 0)
     assert_array_equal(path.n_nonzero_weights, (coefs != 0).sum(axis=0))
     assert_array_equal(path.n_nonzero_features, path.n_nonzero_weights)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_of_the_loss_is_no_failure_to_converge(seed):
+    """Warnings are errors here. The loss is about 3000, and tol out of reach."""
+    X, y = diabetes()
+    weights = np.random.default_rng(seed).uniform(0.5, 2, len(y))
+    path = regularization_path(
+        regressor(tol=1e-14), X, y, alphas=30, sample_weight=weights
+    )
+    assert (path.n_iter[1:] < 100).all()
 
 
 def test_grid_of_l1_is_the_lasso_s():
@@ -188,13 +200,17 @@ def test_path_is_a_sequence_of_warm_starts(Estimator, load, given, param):
         max_iter_per_point=6,
     )
     warm = Estimator(**SHORT | given, warm_start=True)
-    curve = []
-    for i, alpha in zip([2, 1, 0], sorted(alphas), strict=True):
+    assert_array_equal(path.alphas, sorted(alphas)[::-1])
+    curve, start = [], None
+    # from the middle both ways, or up
+    for i in [1, 2, 0] if param == "l2" else [2, 1, 0]:
+        alpha = path.alphas[i]
+        if param == "l2" and i == 0:
+            warm, curve = start
         warm.set_params(**{param: alpha}).fit(X, y)
         warm.set_params(max_iter=6)
         point = path.estimator(i)
-        assert path.alphas[i] == alpha
-        curve += point.loss_curve_
+        curve = curve + point.loss_curve_
         assert curve == warm.loss_curve_
         assert point.max_iter == SHORT["max_iter"]
         assert point.n_iter_ == warm.n_iter_ == path.n_iter[i]
@@ -208,6 +224,41 @@ def test_path_is_a_sequence_of_warm_starts(Estimator, load, given, param):
         ):
             assert_array_equal(ours, theirs)
         assert_array_equal(point.predict(X), warm.predict(X))
+        if i == 1:
+            start = copy.deepcopy(warm), curve
+
+
+@pytest.mark.parametrize(
+    ("Estimator", "load", "given"),
+    [
+        (RegularizedMLPRegressor, diabetes, {"weight_averaging": "ema"}),
+        (RegularizedMLPClassifier, iris, {"solver": "sgd", "dropout": 0.2}),
+        (RegularizedMLPClassifier, iris, {"learning_rate": "one_cycle"}),
+        (RegularizedMLPRegressor, diabetes, {"solver": "lbfgs", "dtype": "float64"}),
+        (RegularizedMLPRegressor, diabetes, {"loss": "quantile"}),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_nothing_goes_on_from_a_constant(Estimator, load, given):
+    X, y = load()
+    given = SHORT | {"max_iter": 60, "learning_rate_init": 0.03} | given
+    path = regularization_path(
+        Estimator(**given),
+        X,
+        y,
+        param="l2",
+        alphas=[1e5, 1e4, 1e3, 1e-2, 1e-3],
+        max_iter_per_point=5,
+    )
+    # that in the middle is constant, so that the one below it begins, too
+    for i in [2, 3]:
+        alone = Estimator(**given, l2=path.alphas[i]).fit(X, y)
+        assert_same_fit(path.estimator(i), alone)
+        assert path.estimator(i).loss_curve_ == alone.loss_curve_
+        assert path.n_iter[i] == alone.n_iter_
+    assert (path.n_iter[[0, 1, 4]] <= 5).all()
+    assert path.estimator(4).loss_curve_[0] < path.estimator(3).loss_curve_[0]
+    assert_array_equal(path.losses[:3] > path.losses[3], True)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
