@@ -10,7 +10,7 @@ hidden layers of 100 units is trained, and a new part that differs:
 
 Of the new part 50, 200 or 1000 rows are learnt from, and up to 5000 others are tested
 on. Compared are the network as it is, one trained on the new rows alone, and each
-method of `fine_tune`. Each but the first chooses its learning rate among five by a
+method of `fine_tune`. Each but the first chooses its learning rate among six by a
 three-fold cross-validation within the new rows; "full, l2_sp" its strength among four,
 too. The seconds are those of one fit with what was chosen.
 
@@ -61,7 +61,7 @@ NETWORK = {
     "learning_rate_init": 0.003,
     "max_iter": 40,
 }
-RATES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+RATES = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
 AS_IT_IS, FROM_SCRATCH = "as it is", "from scratch"
 
 

@@ -26,6 +26,7 @@ CONFIGURATIONS = [
     {"batch_norm": True, "weight_averaging": "ema", "dtype": "float64"},
     {"augmentation": GaussianNoise(0.1), "adversarial": AdversarialTraining(0.1)},
     {"skip": True, "hidden_layer_sizes": (20,), "l1": [1e-3, 0.0, 1e-3]},
+    {"skip": True, "hierarchy": 10.0, "group_l1": 1e-3, "dtype": "float64"},
 ]
 WEIGHT_CHECKS = [
     check_sample_weight_equivalence_on_dense_data,

@@ -11,8 +11,9 @@ from common import assert_refused, breast_cancer, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import load_linnerud
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LassoCV, LogisticRegression, Ridge
+from sklearn.linear_model import LassoCV, LogisticRegression, MultiTaskLassoCV, Ridge
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -90,6 +91,58 @@ def test_lasso_cv_derives_the_same_grid():
     theirs.set_params(alphas=10).fit(X, y)
     assert_allclose(ours.alphas_, theirs.alphas_, rtol=1e-10)
     assert ours.alpha_ == pytest.approx(theirs.alpha_)
+
+
+@unconverged
+def test_multi_task_lasso_cv():
+    """group_l1 counts the square root of a group's size, here of the targets."""
+    X, Y = map(scale, load_linnerud(return_X_y=True))
+    strengths = np.array([0.5, 0.2, 0.08, 0.03])
+    cv = KFold(4)
+    ours = regressor(
+        param="group_l1",
+        solver="adam",
+        batch_size=20,
+        learning_rate="cosine",
+        learning_rate_init=0.02,
+        max_iter=2000,
+        tol=1e-12,
+        n_iter_no_change=2000,
+        alphas=strengths / np.sqrt(3),
+        cv=cv,
+    )
+    ours.fit(X, Y)
+    theirs = MultiTaskLassoCV(alphas=strengths, cv=cv, tol=1e-12).fit(X, Y)
+    assert ours.alpha_ == pytest.approx(theirs.alpha_ / np.sqrt(3))
+    assert_allclose(ours.mse_path_, theirs.mse_path_, rtol=1e-5)
+    assert_allclose(ours.coefs_[0], theirs.coef_.T, atol=1e-6)
+    assert_array_equal(ours.selected_features_, theirs.coef_.any(axis=0))
+
+
+@unconverged
+def test_features_of_a_network_are_chosen():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 8))
+    y = X[:, 0] + np.abs(X[:, 1]) + 0.2 * rng.normal(size=400)
+    ours = RegularizedMLPRegressorCV(
+        (20,),
+        param="group_l1",
+        selection="one_standard_error",
+        alphas=10,
+        cv=3,
+        l2=[0.0, 0.01],
+        learning_rate="cosine",
+        learning_rate_init=0.01,
+        batch_size=32,
+        max_iter=60,
+        random_state=0,
+    ).fit(X, y)
+    assert ours.selected_features_[:2].all()
+    assert ours.path_.n_nonzero_features[0] == 0
+    assert ours.path_.n_nonzero_features[ours.best_index_] == (
+        ours.selected_features_.sum()
+    )
+    assert ours.score(X, y) > 0.8
 
 
 def test_a_search_over_ridge():
