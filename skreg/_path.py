@@ -564,6 +564,8 @@ class RegularizationPath:
         Weight matrices, one array per layer.
     intercepts : list of ndarray of shape (n_alphas, n_out)
         Biases.
+    skip_coefs : ndarray of shape (n_alphas, n_features, n_outputs) or None
+        With ``skip=True`` the weights of the linear connection.
     n_nonzero_weights : ndarray of int of shape (n_alphas,)
         Weights, biases apart, that are not zero.
     n_nonzero_features : ndarray of int of shape (n_alphas,)
@@ -614,6 +616,15 @@ class RegularizationPath:
             self._params[:, bias : bias + n_out]
             for bias, _, n_out in self._model._network._layers()
         ]
+
+    @property
+    def skip_coefs(self):
+        """Linear weights with `skip`, (n_alphas, n_features, n_outputs); else None."""
+        network = self._model._network
+        if not network.skip:
+            return None
+        theta = self._params[:, network._layers_end :]
+        return theta.reshape(-1, network.layer_sizes[0], network.layer_sizes[-1])
 
     @property
     def n_nonzero_weights(self):

@@ -228,6 +228,18 @@ def test_path_is_a_sequence_of_warm_starts(Estimator, load, given, param):
             start = copy.deepcopy(warm), curve
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_weights_of_the_linear_connection():
+    X, y = iris()
+    model = RegularizedMLPClassifier(**SHORT, skip=True, hierarchy=10.0)
+    path = regularization_path(model, X, y, param="group_l1", alphas=[0.1, 0.01])
+    assert path.skip_coefs.shape == (2, 4, 3)
+    for i in range(2):
+        assert_array_equal(path.skip_coefs[i], path.estimator(i).skip_coef_)
+        assert_array_equal(path.coefs[0][i], path.estimator(i).coefs_[0])
+    assert regularization_path(regressor(), X, y, alphas=2).skip_coefs is None
+
+
 @pytest.mark.parametrize(
     ("Estimator", "load", "given"),
     [
