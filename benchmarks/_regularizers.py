@@ -44,6 +44,12 @@ REGULARIZERS = {
     NONE: Regularizer({}),
     "l2": Regularizer({"l2": 1e-4}, {"l2": [3e-3, 3e-2, 3e-1]}),
     "l1": Regularizer({"l1": 1e-5}, {"l1": [3e-4, 2e-3, 1e-2]}),
+    "group_l1": Regularizer({"group_l1": 1e-4}, {"group_l1": [1e-3, 1e-2, 5e-2]}),
+    "skip": Regularizer({"skip": True}),
+    "hierarchy": Regularizer(
+        {"skip": True, "hierarchy": 10.0, "group_l1": 1e-3},
+        {"group_l1": [1e-2, 1e-1, 1.0]},
+    ),
     "weight_decay": Regularizer(
         {"weight_decay": 0.01}, {"weight_decay": [0.3, 2.0, 10.0]}
     ),

@@ -26,6 +26,7 @@ REGULARIZERS = {
     "l2": ("l2=0.01", "1e-4 to 1e-1", "penalties"),
     "l2, auto": ("l2='auto'", "tunes itself", "adaptive"),
     "group_l1": ("group_l1=0.01", "1e-4 to 1e-1", "group_lasso"),
+    "skip": ("skip=True", "on, off", "skip"),
     "hierarchy": ("skip=True, hierarchy=10", "0.1 to 100", "hierarchy"),
     "weight_decay": ("weight_decay=0.1", "0.01 to 3", "weight_decay"),
     "dropout": ("dropout=0.2", "0.1 to 0.6", "dropout"),
