@@ -7,10 +7,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.feature_selection import SelectKBest
-from sklearn.linear_model import Lasso, LogisticRegression
+from sklearn.linear_model import Lasso
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 from sklearn.utils._param_validation import InvalidParameterError
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
@@ -135,7 +136,7 @@ def test_estimators_and_kinds_of_X(estimator, as_X):
 
 def test_coef_of_several_classes():
     X, y = iris()
-    model = LogisticRegression(l1_ratio=1, solver="saga", C=0.05, max_iter=500)
+    model = LinearSVC(penalty="l1", dual=False, C=0.05, max_iter=10_000)
     result = stability_selection(model, X, y, n_resamples=3, random_state=0)
     assert result.frequencies.shape == (4,)
     assert result.selected_features[2]
