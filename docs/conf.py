@@ -18,6 +18,7 @@ extensions = [
     "numpydoc",
     "tables",
     "regularizers",
+    "strengths",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
