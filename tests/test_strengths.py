@@ -48,9 +48,8 @@ def test_compare_searches_the_list():
         assert {name: STRENGTHS[name].for_rows(1000)} in grid
     for part in grid:
         for name in set(part) & set(STRENGTHS):
-            assert all(
-                STRENGTHS[name].low <= v <= STRENGTHS[name].high for v in part[name]
-            )
+            low, high = STRENGTHS[name].low, STRENGTHS[name].high
+            assert all(low <= value <= high for value in part[name])
 
 
 def test_benchmarks_search_the_list():
