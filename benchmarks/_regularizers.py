@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from skreg._strengths import STRENGTHS
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import (
     CutMix,
@@ -15,6 +16,11 @@ from skreg.augmentation import (
 )
 
 NONE = "none"
+
+
+def tried(parameter, strength):
+    """The grid of a parameter, by the name of its strength, for few rows."""
+    return {parameter: list(STRENGTHS[strength].few_rows)}
 
 
 @dataclass(frozen=True)
@@ -42,58 +48,58 @@ class Regularizer:
 # Any number of columns.
 REGULARIZERS = {
     NONE: Regularizer({}),
-    "l2": Regularizer({"l2": 1e-4}, {"l2": [3e-3, 3e-2, 3e-1]}),
-    "l1": Regularizer({"l1": 1e-5}, {"l1": [3e-4, 2e-3, 1e-2]}),
-    "group_l1": Regularizer({"group_l1": 1e-4}, {"group_l1": [1e-3, 1e-2, 5e-2]}),
+    "l2": Regularizer({"l2": 1e-4}, tried("l2", "l2")),
+    "l1": Regularizer({"l1": 1e-5}, tried("l1", "l1")),
+    "group_l1": Regularizer({"group_l1": 1e-4}, tried("group_l1", "group_l1")),
     "skip": Regularizer({"skip": True}),
     "hierarchy": Regularizer(
         {"skip": True, "hierarchy": 10.0, "group_l1": 1e-3},
-        {"group_l1": [1e-2, 1e-1, 1.0]},
+        tried("group_l1", "hierarchy group_l1"),
     ),
     "weight_decay": Regularizer(
-        {"weight_decay": 0.01}, {"weight_decay": [0.3, 2.0, 10.0]}
+        {"weight_decay": 0.01}, tried("weight_decay", "weight_decay")
     ),
-    "max_norm": Regularizer({"max_norm": 2.0}, {"max_norm": [0.3, 0.7, 1.5]}, aim=1.05),
-    "dropout": Regularizer({"dropout": 0.5}, {"dropout": [0.2, 0.5, 0.8]}),
+    "max_norm": Regularizer({"max_norm": 2.0}, tried("max_norm", "max_norm"), aim=1.05),
+    "dropout": Regularizer({"dropout": 0.5}, tried("dropout", "dropout")),
     "input_dropout": Regularizer(
-        {"input_dropout": 0.2}, {"input_dropout": [0.1, 0.3, 0.6]}
+        {"input_dropout": 0.2}, tried("input_dropout", "input_dropout")
     ),
     "batch_norm": Regularizer({"batch_norm": True}, aim=1.15),
     "label_smoothing": Regularizer(
         {"label_smoothing": 0.1},
-        {"label_smoothing": [0.05, 0.15, 0.4]},
+        tried("label_smoothing", "label_smoothing"),
         classifier_only=True,
     ),
     "averaging, ema": Regularizer({"weight_averaging": "ema"}, aim=1.05),
     "averaging, swa": Regularizer({"weight_averaging": "swa"}, aim=1.05),
     "noise": Regularizer(
         {"augmentation": GaussianNoise(scale=0.1)},
-        {"augmentation__scale": [0.1, 0.3, 1.0]},
+        tried("augmentation__scale", "GaussianNoise scale"),
         aim=1.15,
     ),
     "feature scaling": Regularizer(
         {"augmentation": FeatureScaling(scale=0.1)},
-        {"augmentation__scale": [0.1, 0.3, 1.0]},
+        tried("augmentation__scale", "FeatureScaling scale"),
         aim=1.15,
     ),
     "feature masking": Regularizer(
         {"augmentation": FeatureMasking(rate=0.1)},
-        {"augmentation__rate": [0.1, 0.3, 0.6]},
+        tried("augmentation__rate", "FeatureMasking rate"),
         aim=1.15,
     ),
     "mixup": Regularizer(
         {"augmentation": Mixup(alpha=0.2)},
-        {"augmentation__alpha": [0.1, 0.5, 2.0]},
+        tried("augmentation__alpha", "Mixup alpha"),
         aim=1.15,
     ),
     "cutmix": Regularizer(
         {"augmentation": CutMix(alpha=1.0)},
-        {"augmentation__alpha": [0.1, 0.5, 2.0]},
+        tried("augmentation__alpha", "CutMix alpha"),
         aim=1.15,
     ),
     "FGSM": Regularizer(
         {"adversarial": AdversarialTraining(epsilon=0.1)},
-        {"adversarial__epsilon": [0.03, 0.15, 0.6]},
+        tried("adversarial__epsilon", "AdversarialTraining epsilon"),
         aim=2.10,
     ),
 }

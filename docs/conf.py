@@ -17,7 +17,9 @@ version = release = skreg.__version__
 extensions = [
     "numpydoc",
     "tables",
+    "public_names",
     "regularizers",
+    "strengths",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
@@ -42,7 +44,7 @@ if os.environ.get("READTHEDOCS"):
 
 autosummary_generate = True
 toc_object_entries_show_parents = "hide"
-# the template of classes lists the members itself
+# the template of classes lists the members itself (_ext/public_names.py)
 numpydoc_show_class_members = False
 
 sphinx_gallery_conf = {

@@ -2,6 +2,7 @@
 
 from importlib.metadata import version
 
+from skreg import _kernels  # noqa: F401  first, as it says which install is missing
 from skreg._classifier import RegularizedMLPClassifier
 from skreg._cv import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 from skreg._path import RegularizationPath, regularization_path

@@ -37,6 +37,7 @@ from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
+from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
 from skreg._schedules import new_schedule
 from skreg._sparse_network import SparseNetwork
@@ -91,7 +92,11 @@ class TrainingData:
 
 
 class BaseRegularizedMLP(
-    DocumentationLinkMixin, CallbackSupportMixin, BaseEstimator, metaclass=ABCMeta
+    DocumentationLinkMixin,
+    VersionedMixin,
+    CallbackSupportMixin,
+    BaseEstimator,
+    metaclass=ABCMeta,
 ):
     """Parameters, fit and partial_fit of the two estimators."""
 
@@ -779,6 +784,26 @@ class BaseRegularizedMLP(
         from skreg.fine_tuning import Adaptation
 
         return Adaptation.of(self)
+
+    def _complete(self):
+        """What schedules and progress of an older version lack, new ones have."""
+        if not hasattr(self, "n_features_in_"):
+            return []
+        missing = [
+            name
+            for name in ("_network", "_state", *self._READING)
+            if not hasattr(self, name)
+        ]
+        if missing:
+            return missing
+        state = self._state
+        for kept, new in [
+            (state.schedule, self._new_schedule()),
+            (state.loss_progress, self._new_progress()),
+        ]:
+            if type(kept) is type(new):
+                vars(kept).update(vars(new) | vars(kept))
+        return []
 
     def _snapshot(self):
         """Attributes with which a copy predicts as if training ended now."""

@@ -75,23 +75,29 @@ def takes_parameters_of(Estimator):
 
 
 def describes_parameters_of(Estimator):
-    """Put Estimator's parameters into a class's docstring, in place of ``**network``.
+    """Put what Estimator's docstring describes into a class's docstring.
 
-    Those that the class describes itself are left out.
+    Its parameters stand in place of ``**network``, its attributes in place of
+    ``**fitted``. Those that the class describes itself are left out.
     """
 
     def decorate(cls):
         # cleaned: whether a docstring is indented depends on the Python
-        before, after = inspect.cleandoc(cls.__doc__).split("**network\n")
-        theirs = inspect.cleandoc(Estimator.__doc__).split("\n\nAttributes\n")[0]
-        theirs = theirs.split("Parameters\n----------\n")[1]
-        entries = [
-            entry
-            for entry in re.split(r"\n(?=\w+ : )", theirs)
-            if entry.split()[0] not in WITHOUT
-            and f"\n{entry.split()[0]} : " not in before
-        ]
-        cls.__doc__ = before + "\n".join(entries) + "\n" + after
+        doc = inspect.cleandoc(cls.__doc__)
+        theirs = inspect.cleandoc(Estimator.__doc__)
+        for section, marker in [("Parameters", "network"), ("Attributes", "fitted")]:
+            entries = theirs.split(f"{section}\n----------\n")[1]
+            entries = re.split(r"\n\n(?=\w[\w ]*\n--)", entries)[0]
+            before, after = doc.split(f"**{marker}\n")
+            own = before.split(f"{section}\n----------\n")[1]
+            taken = [
+                entry
+                for entry in re.split(r"\n(?=\w)", entries)
+                if entry.split()[0] not in WITHOUT
+                and not re.search(rf"^{entry.split()[0]} :", own, re.MULTILINE)
+            ]
+            doc = before + "\n".join(taken) + "\n" + after
+        cls.__doc__ = doc
         return cls
 
     return decorate
@@ -499,8 +505,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         On all rows.
     n_iter_ : int
         Epochs (iterations) at ``alpha_`` on all rows.
-    coefs_, intercepts_, loss_, ...
-        All that a fitted `RegularizedMLPRegressor` has.
+    **fitted
 
     See Also
     --------
@@ -618,8 +623,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         On all rows.
     n_iter_ : int
         Epochs (iterations) at ``alpha_`` on all rows.
-    coefs_, intercepts_, classes_, loss_, ...
-        All that a fitted `RegularizedMLPClassifier` has.
+    **fitted
 
     See Also
     --------

@@ -15,6 +15,7 @@ from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import FitCallbacks
 from skreg._network import Network
 from skreg._parameters import is_auto, read_schedules, read_settings
+from skreg._persistence import VersionedMixin
 from skreg._training import History, ValidationLoss
 from skreg._validation import check_weights, used_rows
 
@@ -542,7 +543,7 @@ def recorded(training, steps):
 
 
 @dataclass
-class RegularizationPath:
+class RegularizationPath(VersionedMixin):
     """What `regularization_path` has found, from the largest strength to the smallest.
 
     Attributes

@@ -1,13 +1,22 @@
-"""A search space of all regularizers together, for scikit-learn's random searches."""
+"""A search space of the regularizers together, for scikit-learn's random searches."""
 
 from dataclasses import dataclass
+from itertools import product
 from math import log2
 from numbers import Integral
 
-from scipy.stats import loguniform, uniform
+import numpy as np
+from scipy.stats import loguniform
 from sklearn.utils import check_random_state
 
-from skreg.schedules import OneCycle
+from skreg._strengths import STRENGTHS
+from skreg.schedules import (
+    CurriculumDropout,
+    EarlyDropout,
+    FlatThenCosine,
+    Linear,
+    OneCycle,
+)
 
 TASKS = ("classification", "regression")
 
@@ -37,10 +46,12 @@ def search_space(task, n_samples, n_features, *, prefix=""):
     Returns
     -------
     space : list of dict
-        Each maps parameters to lists or to distributions, for one number of hidden
-        layers (1 to 3) and one way to disturb the rows: one of the augmentations,
-        adversarial training, or none. A search takes one of the dicts at random, each
-        with the same probability, and draws from it; so those with none are repeated.
+        Each maps parameters to lists or to distributions, and stands for one choice
+        of what excludes or needs each other: the number of hidden layers (1 to 3); a
+        linear connection, with or without its hierarchy, or none; dropout and weight
+        decay, each on or off; one way to disturb the rows (one of the augmentations,
+        adversarial training) or none. A search takes one of the dicts at random, each
+        with the same probability, and draws from it; so some are repeated.
 
     Raises
     ------
@@ -50,8 +61,14 @@ def search_space(task, n_samples, n_features, *, prefix=""):
     Notes
     -----
     ``max_iter`` is not in the space: set it on the estimator, at 50 to 200, or let
-    `HalvingRandomSearchCV` use it as its resource. What may be off is off in half of
-    the draws.
+    `HalvingRandomSearchCV` use it as its resource. Nor is what needs to be known of
+    the data: ``feature_groups`` and the augmentations of images; nor what ends or
+    tunes a fit by itself: ``early_stopping`` and strengths that are ``"auto"``.
+
+    A regularizer is off in half of the draws or more. The exceptions are
+    ``weight_averaging``, off in a third, and ``group_l1``, off in three of eight: the
+    hierarchy needs it. Ranges are those of the table of all regularizers in the user
+    guide.
 
     References
     ----------
@@ -85,51 +102,120 @@ def search_space(task, n_samples, n_features, *, prefix=""):
         "batch_size": batch_sizes(n_samples),
         "learning_rate": ["cosine", "flat_cosine", "one_cycle", OneCycle(rise=0.1)],
         "learning_rate_init": loguniform(5e-4, 2e-2),
-        "l1": Sometimes(loguniform(1e-6, 1e-2)),
-        "l2": Sometimes(loguniform(1e-6, 1e-1)),
-        "weight_decay": Sometimes(loguniform(1e-3, 3.0)),
-        "input_dropout": Sometimes(uniform(0.0, 0.3)),
-        "max_norm": Sometimes(loguniform(0.5, 8.0), off=None),
-        "max_grad_norm": Sometimes(loguniform(0.1, 10.0), off=None),
+        "l2": sometimes("l2"),
+        "input_dropout": sometimes("input_dropout"),
+        "max_grad_norm": sometimes("max_grad_norm", off=None),
         "batch_norm": [False, True],
         "weight_averaging": [None, "ema", "swa"],
     }
     if task == "classification":
-        everywhere["label_smoothing"] = Sometimes(uniform(0.0, 0.2))
+        everywhere["label_smoothing"] = sometimes("label_smoothing")
     space = []
     for depth in DEPTHS:
         of_depth = {
             "hidden_layer_sizes": [
                 (width,) * depth for width in widths(n_samples, n_features)
             ],
-            "dropout": DropoutRates(depth, uniform(0.0, 0.8)),
             # around a layer between two others of its width
             "residual": [False, True] if depth > 1 else [False],
         }
-        for disturbance in disturbances():
-            parameters = everywhere | of_depth | disturbance
+        for choices in product(
+            linear_connections(depth), dropouts(depth), decays(), disturbances()
+        ):
+            parameters = everywhere | of_depth
+            for choice in choices:
+                parameters = parameters | choice
             space.append({prefix + name: of for name, of in parameters.items()})
     return space
+
+
+def sometimes(name, off=0.0):
+    """A strength that is off in half of the draws."""
+    return Sometimes(STRENGTHS[name].distribution(), off)
+
+
+def linear_connections(depth):
+    """With and without `skip`, and with what its hierarchy excludes left out.
+
+    The hierarchy and `l1` on the weights that it binds exclude each other, and so do
+    the hierarchy and `max_norm` on the linear weights: see
+    `skreg._parameters.check_hierarchy`.
+    """
+    free = {
+        "hierarchy": [None],
+        "l1": sometimes("l1"),
+        "group_l1": sometimes("group_l1"),
+        "max_norm": sometimes("max_norm", off=None),
+    }
+    yield from [free | {"skip": [False]}] * 2
+    yield free | {"skip": [True]}
+    yield {
+        "skip": [True],
+        "hierarchy": STRENGTHS["hierarchy"].distribution(),
+        "l1": PerMatrix([0.0, *[None] * depth, 0.0], sometimes("l1")),
+        "group_l1": STRENGTHS["hierarchy group_l1"].distribution(),
+        "max_norm": PerMatrix(
+            [*[None] * (depth + 1), np.inf], sometimes("max_norm", off=np.inf)
+        ),
+    }
+
+
+def dropouts(depth):
+    """Dropout off, or on: only then has a schedule of it something to act on."""
+    yield {
+        "dropout": [[0.0] * depth],
+        "dropout_schedule": [None],
+    }
+    yield {
+        "dropout": DropoutRates(depth, STRENGTHS["dropout"].distribution()),
+        "dropout_schedule": [None, None, CurriculumDropout(), EarlyDropout()],
+    }
+
+
+def decays():
+    """Weight decay off, or on: only then has a schedule of it something to act on."""
+    yield {"weight_decay": [0.0], "weight_decay_schedule": [None]}
+    yield {
+        "weight_decay": STRENGTHS["weight_decay"].distribution(),
+        "weight_decay_schedule": [
+            None,
+            None,
+            None,
+            Linear(1.0, 0.0),
+            Linear(0.0, 1.0),
+            FlatThenCosine(),
+        ],
+    }
 
 
 def disturbances():
     """The ways to disturb the rows, one of which a draw has; half of them is none."""
     from skreg.adversarial import AdversarialTraining
-    from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
+    from skreg.augmentation import (
+        CutMix,
+        FeatureMasking,
+        FeatureScaling,
+        GaussianNoise,
+        Mixup,
+    )
 
     plain = {"augmentation": [None], "adversarial": [None]}
-    yield from [plain] * 5
-    for augmentation, settings in [
-        (Mixup(), {"alpha": uniform(0.05, 0.95)}),
-        (CutMix(), {"alpha": uniform(0.05, 0.95)}),
-        (FeatureMasking(), {"rate": uniform(0.02, 0.48)}),
-        (GaussianNoise(), {"scale": loguniform(0.01, 0.5)}),
+    yield from [plain] * 6
+    for augmentation, name in [
+        (Mixup(), "alpha"),
+        (CutMix(), "alpha"),
+        (FeatureMasking(), "rate"),
+        (FeatureScaling(), "scale"),
+        (GaussianNoise(), "scale"),
     ]:
-        nested = {f"augmentation__{name}": of for name, of in settings.items()}
-        yield plain | {"augmentation": [augmentation]} | nested
+        strength = STRENGTHS[f"{type(augmentation).__name__} {name}"]
+        yield plain | {
+            "augmentation": [augmentation],
+            f"augmentation__{name}": strength.distribution(),
+        }
     yield plain | {
         "adversarial": [AdversarialTraining()],
-        "adversarial__epsilon": loguniform(1e-3, 0.1),
+        "adversarial__epsilon": STRENGTHS["AdversarialTraining epsilon"].distribution(),
     }
 
 
@@ -174,8 +260,28 @@ class Sometimes:
 
 
 @dataclass
+class PerMatrix:
+    """Distribution of strengths with one per weight matrix: one draw, and fixed ones.
+
+    Attributes
+    ----------
+    fixed : list of float or None
+        None where the draw goes.
+    of : distribution
+    """
+
+    fixed: list
+    of: object
+
+    def rvs(self, random_state=None):
+        """Draw once: a list as long as `fixed`."""
+        drawn = self.of.rvs(random_state=random_state)
+        return [drawn if value is None else value for value in self.fixed]
+
+
+@dataclass
 class DropoutRates:
-    """Distribution of rates by layer: off in half of the draws, else of some shape.
+    """Distribution of rates by layer, of some shape.
 
     The highest rate is drawn first, then its shape over the layers: the same for all,
     rising to the last layer or falling from the first, by equal amounts from 0.
@@ -193,8 +299,6 @@ class DropoutRates:
     def rvs(self, random_state=None):
         """Draw once: a list of `n_layers` rates."""
         random_state = check_random_state(random_state)
-        if random_state.uniform() < 0.5:
-            return [0.0] * self.n_layers
         highest = float(self.highest.rvs(random_state=random_state))
         shares = [(layer + 1) / self.n_layers for layer in range(self.n_layers)]
         shape = random_state.randint(3)

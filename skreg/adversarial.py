@@ -12,11 +12,12 @@ from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
+from skreg._persistence import VersionedMixin
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
 
-class AdversarialTraining(DocumentationLinkMixin, BaseEstimator):
+class AdversarialTraining(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
     """Train on rows that are perturbed within a ball so that the loss rises.
 
     Minimises, with the clean weight c and the ball B of radius epsilon,

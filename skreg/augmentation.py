@@ -15,6 +15,7 @@ from sklearn.utils.metaestimators import _BaseComposition
 
 from skreg._documentation import DocumentationLinkMixin
 from skreg._kernels import engine
+from skreg._persistence import VersionedMixin
 
 __all__ = [
     "Compose",
@@ -42,7 +43,7 @@ IMAGE_SHIFT = 9
 IMAGE_SCALE = 10
 
 
-class Augmentation(DocumentationLinkMixin, BaseEstimator):
+class Augmentation(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
     """What every object of this module but `Compose` can do."""
 
     # rows are mixed with others, and so are their targets
@@ -582,7 +583,7 @@ class ImageScale(Augmentation):
         }
 
 
-class Compose(DocumentationLinkMixin, _BaseComposition):
+class Compose(DocumentationLinkMixin, VersionedMixin, _BaseComposition):
     """Several augmentations one after another, under names that a grid can search.
 
     A plain list of objects does the same without names.

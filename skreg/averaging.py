@@ -11,11 +11,12 @@ from sklearn.utils._param_validation import Interval
 
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
+from skreg._persistence import VersionedMixin
 
 __all__ = ["ExponentialMovingAverage", "StochasticWeightAveraging"]
 
 
-class ExponentialMovingAverage(DocumentationLinkMixin, BaseEstimator):
+class ExponentialMovingAverage(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
     """Exponential moving average of the weights, updated after every step.
 
     After step t, with the weights w,
@@ -61,7 +62,7 @@ class ExponentialMovingAverage(DocumentationLinkMixin, BaseEstimator):
         self.decay = decay
 
 
-class StochasticWeightAveraging(DocumentationLinkMixin, BaseEstimator):
+class StochasticWeightAveraging(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
     """Mean of the weights at the ends of the last epochs (Izmailov et al. 2018).
 
     After each of the epochs that begin at ``start * max_iter`` or later, the k-th of

@@ -7,11 +7,12 @@ from sklearn.base import clone
 from skreg._base import TrainingState
 from skreg._fine_tuning import begin, fingerprint
 from skreg._parameters import read_settings
+from skreg._persistence import VersionedMixin
 
 __all__ = ["Adaptation"]
 
 
-class Adaptation:
+class Adaptation(VersionedMixin):
     """What `fine_tune` has changed of an estimator; small, where little was trained.
 
     The attribute ``adaptation_`` of what `fine_tune` returns. Pickle it, or write it
@@ -74,6 +75,11 @@ class Adaptation:
             (figures(estimator), estimator._state.history, fine_tuning.params)
         )
         return adaptation
+
+    def _complete(self):
+        names = ("_options", "_base_class", "_fingerprint", "_key", "_new", "_values")
+        names += ("_factors", "_fitted", "_history", "_params")
+        return [name for name in names if not hasattr(self, name)]
 
     @property
     def method(self):

@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 
 from skreg._documentation import DocumentationLinkMixin
+from skreg._persistence import VersionedMixin
 
 __all__ = [
     "Cosine",
@@ -31,7 +32,9 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 SHARE = Interval(Real, 0, 1, closed="both")
 
 
-class Schedule(DocumentationLinkMixin, BaseEstimator, metaclass=ABCMeta):
+class Schedule(
+    DocumentationLinkMixin, VersionedMixin, BaseEstimator, metaclass=ABCMeta
+):
     """A factor that depends on the share of the training that is done.
 
     For a schedule of your own, derive from this class and write `at`; arguments of

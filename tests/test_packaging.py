@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import os
 import re
 import subprocess
 import sys
@@ -51,10 +52,17 @@ def test_file_is_installed(name):
 
 
 def described_by_stub(nodes):
-    """Names, and for functions their parameters, of a stub's or a class's body."""
+    """Names, and for functions their parameters, of a stub's or a class's body.
+
+    A class in it is described likewise, down to its attributes.
+    """
     described = {}
     for node in nodes:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.AnnAssign) and not node.target.id.startswith("_"):
+            described[node.target.id] = "attribute"
+        elif isinstance(node, ast.FunctionDef):
+            if node.name.startswith("_") and node.name != "__init__":
+                continue
             arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
             described[node.name] = [argument.arg for argument in arguments]
         elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
@@ -62,16 +70,35 @@ def described_by_stub(nodes):
     return described
 
 
-def described_by_module(module):
+def constructors_in(source):
+    """Parameters of each class's constructor in a .pyx: Cython keeps no signature."""
+    found = {}
+    for part in re.split(r"^cdef class ", source, flags=re.MULTILINE)[1:]:
+        (name,) = re.findall(r"\A\w+", part)
+        (signature,) = re.findall(r"    def __c?init__\((.*?)\):\n", part, re.DOTALL)
+        arguments = [text.split("=")[0].split() for text in signature.split(",")]
+        found[name] = [words[-1] for words in arguments if words and words[-1] != "*"]
+    return found
+
+
+def described_by_module(module, source):
+    constructors = constructors_in(source)
     described = {}
     for name, value in vars(module).items():
-        if name.startswith("_") or getattr(value, "__module__", "") != module.__name__:
+        if name.startswith("_"):
             continue
-        if inspect.isclass(value):
-            described[name] = {
+        if name.isupper():
+            described[name] = "attribute"
+        elif getattr(value, "__module__", "") != module.__name__:
+            continue
+        elif inspect.isclass(value):
+            described[name] = {"__init__": constructors[name]}
+            described[name] |= {
                 key: list(inspect.signature(method).parameters)
+                if callable(method)
+                else "attribute"
                 for key, method in vars(value).items()
-                if not key.startswith("_") and callable(method)
+                if not key.startswith("_")
             }
         else:
             described[name] = list(inspect.signature(value).parameters)
@@ -89,11 +116,31 @@ def test_stub_says_what_the_compiled_module_has(path):
     stub = described_by_stub(
         ast.parse(path.with_suffix(".pyi").read_text("utf-8")).body
     )
-    for members in stub.values():
-        if isinstance(members, dict):
-            # Cython keeps no signature of a constructor
-            del members["__init__"]
-    assert stub == described_by_module(modules[path.stem])
+    source = path.read_text("utf-8")
+    assert stub == described_by_module(modules[path.stem], source)
+
+
+def test_import_from_the_source_folder_says_what_to_do():
+    """As from the clone's root, where Python finds the folder before the package."""
+    # -S: without the hook of an editable install, which compiles the folder
+    imported = subprocess.run(
+        [sys.executable, "-S", "-c", "import skreg"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONSAFEPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert imported.returncode == 1
+    last = imported.stderr.strip().splitlines()[-1]
+    assert last.startswith("ImportError: ")
+    for part in [str(SOURCE), "pip install .", "tools/develop.py", "-P"]:
+        assert part in last
+
+
+def test_kernels_that_the_processor_lacks_are_refused_in_words(monkeypatch):
+    monkeypatch.setattr(_kernels, "_available", list)
+    with pytest.raises(ImportError, match=r"-Dinstruction_sets"):
+        _kernels._chosen()
 
 
 def test_version_is_the_distributions():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from common import data_for
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
     HalvingRandomSearchCV,
@@ -21,11 +22,29 @@ from skreg import (
     RegularizedMLPRegressor,
     search_space,
 )
-from skreg._search_space import DropoutRates, Sometimes, batch_sizes, widths
+from skreg._parameters import read_settings
+from skreg._search_space import (
+    DropoutRates,
+    PerMatrix,
+    Sometimes,
+    batch_sizes,
+    widths,
+)
+from skreg._strengths import STRENGTHS
 
 TASKS = {
     "classification": RegularizedMLPClassifier,
     "regression": RegularizedMLPRegressor,
+}
+# Parameters of the estimators that say what is fitted and how, not how it is
+# regularized; where they are in the space, beside it.
+NO_REGULARIZERS = {
+    *["hidden_layer_sizes", "activation", "loss", "huber_delta", "quantile"],
+    *["standardize_target", "class_weight", "dtype", "random_state", "verbose"],
+    *["solver", "batch_size", "shuffle", "momentum", "nesterovs_momentum"],
+    *["beta_1", "beta_2", "epsilon", "max_fun", "max_iter", "tol", "warm_start"],
+    *["learning_rate", "learning_rate_init", "power_t", "warm_up"],
+    *["validation_fraction", "scoring", "n_iter_no_change"],
 }
 every_task = pytest.mark.parametrize("task", TASKS)
 
@@ -37,23 +56,39 @@ def draws(space, n, seed=0):
     return [clone(parameters, safe=False) for parameters in sampler]
 
 
+def is_off(drawn, off):
+    """Whether a value, or one for each weight matrix, turns a regularizer off."""
+    if isinstance(drawn, list):
+        return all(value in (off, np.inf) for value in drawn)
+    return drawn == off
+
+
 def shape_of_data(task):
     return data_for(TASKS[task]())[0].shape
 
 
 @every_task
-def test_every_draw_of_every_dict_trains(task):
+def test_every_draw_of_every_dict_is_valid(task):
+    model = TASKS[task]()
+    for k, part in enumerate(search_space(task, *shape_of_data(task))):
+        for parameters in draws([part], 2, seed=k):
+            model.set_params(**parameters)
+            model._validate_params()
+            read_settings(model)
+
+
+@every_task
+def test_draws_train(task):
     model = TASKS[task](max_iter=2, random_state=0)
     X, y = data_for(model)
     X, y = X[::3], y[::3]
-    for k, part in enumerate(search_space(task, *X.shape)):
-        for parameters in draws([part], 5, seed=k):
-            candidate = clone(model).set_params(**parameters)
-            with warnings.catch_warnings():
-                # two epochs, of any rate
-                warnings.filterwarnings("ignore", message="Training diverged")
-                candidate.fit(X, y)
-            assert np.isfinite(candidate.score(X, y))
+    for parameters in draws(search_space(task, *X.shape), 80):
+        candidate = clone(model).set_params(**parameters)
+        with warnings.catch_warnings():
+            # two epochs, of any rate
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            candidate.fit(X, y)
+        assert np.isfinite(candidate.score(X, y))
 
 
 @every_task
@@ -71,18 +106,23 @@ def test_each_regularizer_is_off_and_on(task):
         "augmentation": None,
         "adversarial": None,
         "residual": False,
+        "group_l1": 0.0,
+        "skip": False,
+        "hierarchy": None,
+        "dropout_schedule": None,
+        "weight_decay_schedule": None,
     }
     if task == "classification":
         off["label_smoothing"] = 0.0
     drawn = draws(space, 400)
     for name, value in off.items():
-        share = np.mean([parameters[name] == value for parameters in drawn])
+        share = np.mean([is_off(parameters[name], value) for parameters in drawn])
         assert 0.15 < share < 0.95, name
     assert 0.4 < np.mean([not any(p["dropout"]) for p in drawn]) < 0.6
     disturbed = [
         type(p["augmentation"]).__name__ for p in drawn if p["augmentation"] is not None
     ]
-    assert len(set(disturbed)) == 4
+    assert len(set(disturbed)) == 5
     alone = [not p["augmentation"] and not p["adversarial"] for p in drawn]
     assert 0.4 < np.mean(alone) < 0.6
     # rows are disturbed in one way
@@ -106,6 +146,46 @@ def test_residual_layers_have_one_width_and_dropout_one_rate_per_layer():
         assert len(parameters["dropout"]) == len(sizes)
         if parameters["residual"]:
             assert len(sizes) > 1
+
+
+@every_task
+def test_every_regularizer_of_the_estimator_is_drawn(task):
+    """A new parameter is drawn, or named here; a regularizer also in the docstring."""
+    said = inspect.getdoc(search_space)
+    not_drawn = set(TASKS[task]().get_params()) - NO_REGULARIZERS
+    for part in search_space(task, 1000, 20):
+        left_out = not_drawn - set(part)
+        assert left_out == {"feature_groups", "early_stopping"}
+        assert all(f"``{name}``" in said for name in left_out)
+
+
+def test_the_hierarchy_has_its_penalty_and_a_schedule_something_to_act_on():
+    for parameters in draws(search_space("regression", 1000, 20), 400):
+        if parameters["hierarchy"] is not None:
+            assert parameters["skip"]
+            assert parameters["group_l1"] > 0
+        if parameters["dropout_schedule"] is not None:
+            assert any(parameters["dropout"])
+        if parameters["weight_decay_schedule"] is not None:
+            assert parameters["weight_decay"] > 0
+
+
+def test_draws_stay_within_the_one_list_of_strengths():
+    for parameters in draws(search_space("classification", 1000, 20), 400):
+        if parameters["hierarchy"] is not None:
+            parameters["hierarchy group_l1"] = parameters.pop("group_l1")
+        for kind in ("augmentation", "adversarial"):
+            for name in [name for name in parameters if name.startswith(f"{kind}__")]:
+                disturbing = type(parameters[kind]).__name__
+                knob = name.removeprefix(f"{kind}__")
+                parameters[f"{disturbing} {knob}"] = parameters[name]
+        for name, strength in STRENGTHS.items():
+            drawn = parameters.get(name)
+            for value in np.ravel(0.0 if drawn is None else drawn):
+                if value not in (0.0, np.inf):
+                    assert value <= strength.high, name
+                    if name != "dropout":  # its shape falls to less than `low`
+                        assert value >= strength.low, name
 
 
 def test_draws_are_those_of_the_seed():
@@ -157,6 +237,14 @@ def test_sometimes_is_off_in_half_of_the_draws(off):
     assert type(next(value for value in drawn if value)) is float
 
 
+def test_one_draw_and_fixed_strengths():
+    class One:
+        def rvs(self, random_state):
+            return 1.0
+
+    assert PerMatrix([0.0, None, None, 0.0], One()).rvs() == [0.0, 1.0, 1.0, 0.0]
+
+
 def test_dropout_has_three_shapes():
     class Highest:
         def rvs(self, random_state):
@@ -165,10 +253,9 @@ def test_dropout_has_three_shapes():
     random_state = np.random.RandomState(0)
     drawn = [tuple(DropoutRates(3, Highest()).rvs(random_state)) for _ in range(2000)]
     shapes = {
-        (0.0, 0.0, 0.0): 1000,
-        (0.75, 0.75, 0.75): 1000 / 3,
-        (0.25, 0.5, 0.75): 1000 / 3,
-        (0.75, 0.5, 0.25): 1000 / 3,
+        (0.75, 0.75, 0.75): 2000 / 3,
+        (0.25, 0.5, 0.75): 2000 / 3,
+        (0.75, 0.5, 0.25): 2000 / 3,
     }
     assert set(drawn) == set(shapes)
     for shape, expected in shapes.items():

@@ -2,10 +2,10 @@
 
     .. regularizers::
 
-Parameters and ranges stand here. Cost and effect come from ``benchmarks/results``: the
-files ``overhead.csv`` (regularizer, shape, relative) and ``small_samples.csv``
-(regularizer, dataset, seed, score, gain). Their first columns hold the names of the
-table's first column. Where there is no file or no row, the cell is a dash.
+Parameters stand here, ranges in ``skreg/_strengths.py``. Cost and effect come from
+``benchmarks/results``: the files ``overhead.csv`` (regularizer, shape, relative) and
+``small_samples.csv`` (regularizer, dataset, seed, score, gain). Their first columns hold
+the names of the table's first column. Where there is no file or no row, the cell is a dash.
 """
 
 import csv
@@ -14,6 +14,7 @@ from statistics import fmean
 
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
+from strengths import grid_of, range_of
 from tables import RESULTS, table
 
 NOT_MEASURED = "–"
@@ -22,15 +23,19 @@ NOT_MEASURED = "–"
 OTHERS = {"none", "linear"}
 # name in the benchmarks: (how it is given, what to search, its page in the guide)
 REGULARIZERS = {
-    "l1": ("l1=0.001", "1e-4 to 1e-2", "penalties"),
-    "l2": ("l2=0.01", "1e-4 to 1e-1", "penalties"),
+    "l1": ("l1=0.001", range_of("l1"), "penalties"),
+    "l2": ("l2=0.01", range_of("l2"), "penalties"),
     "l2, auto": ("l2='auto'", "tunes itself", "adaptive"),
-    "group_l1": ("group_l1=0.01", "1e-4 to 1e-1", "group_lasso"),
+    "group_l1": ("group_l1=0.01", range_of("group_l1"), "group_lasso"),
     "skip": ("skip=True", "on, off", "skip"),
-    "hierarchy": ("skip=True, hierarchy=10", "0.1 to 100", "hierarchy"),
-    "weight_decay": ("weight_decay=0.1", "0.01 to 3", "weight_decay"),
-    "dropout": ("dropout=0.2", "0.1 to 0.6", "dropout"),
-    "input_dropout": ("input_dropout=0.1", "0.05 to 0.3", "dropout"),
+    "hierarchy": (
+        "skip=True, hierarchy=10, group_l1=0.1",
+        f"{range_of('hierarchy')}; group_l1 {range_of('hierarchy group_l1')}",
+        "hierarchy",
+    ),
+    "weight_decay": ("weight_decay=0.1", range_of("weight_decay"), "weight_decay"),
+    "dropout": ("dropout=0.2", range_of("dropout"), "dropout"),
+    "input_dropout": ("input_dropout=0.1", range_of("input_dropout"), "dropout"),
     "dropout_schedule": (
         "dropout_schedule=CurriculumDropout()",
         "curriculum, early, linear",
@@ -43,26 +48,46 @@ REGULARIZERS = {
     ),
     "batch_norm": ("batch_norm=True", "on, off", "batch_norm"),
     "residual": ("residual=True", "on, off", "residual"),
-    "max_norm": ("max_norm=2.0", "0.5 to 8", "max_norm"),
-    "max_grad_norm": ("max_grad_norm=1.0", "0.1 to 10", "max_norm"),
-    "label_smoothing": ("label_smoothing=0.1", "0.02 to 0.2", "label_smoothing"),
-    "averaging, ema": ("weight_averaging='ema'", "decay 0.99, 0.999", "averaging"),
-    "averaging, swa": ("weight_averaging='swa'", "start 0.5, 0.75", "averaging"),
-    "mixup": ("augmentation=Mixup()", "alpha 0.1 to 1", "augmentation"),
-    "cutmix": ("augmentation=CutMix()", "alpha 0.1 to 1", "augmentation"),
+    "max_norm": ("max_norm=2.0", range_of("max_norm"), "max_norm"),
+    "max_grad_norm": ("max_grad_norm=1.0", range_of("max_grad_norm"), "max_norm"),
+    "label_smoothing": (
+        "label_smoothing=0.1",
+        range_of("label_smoothing"),
+        "label_smoothing",
+    ),
+    "averaging, ema": (
+        "weight_averaging='ema'",
+        f"decay {grid_of('ExponentialMovingAverage decay')}",
+        "averaging",
+    ),
+    "averaging, swa": (
+        "weight_averaging='swa'",
+        f"start {grid_of('StochasticWeightAveraging start')}",
+        "averaging",
+    ),
+    "mixup": (
+        "augmentation=Mixup()",
+        f"alpha {range_of('Mixup alpha')}",
+        "augmentation",
+    ),
+    "cutmix": (
+        "augmentation=CutMix()",
+        f"alpha {range_of('CutMix alpha')}",
+        "augmentation",
+    ),
     "feature masking": (
         "augmentation=FeatureMasking()",
-        "rate 0.05 to 0.5",
+        f"rate {range_of('FeatureMasking rate')}",
         "augmentation",
     ),
     "noise": (
         "augmentation=GaussianNoise()",
-        "scale 0.01 to 0.5",
+        f"scale {range_of('GaussianNoise scale')}",
         "augmentation",
     ),
     "feature scaling": (
         "augmentation=FeatureScaling()",
-        "scale 0.01 to 0.5",
+        f"scale {range_of('FeatureScaling scale')}",
         "augmentation",
     ),
     "image flip": ("augmentation=ImageFlip((28, 28))", "on, off", "augmentation"),
@@ -70,12 +95,12 @@ REGULARIZERS = {
     "image scale": ("augmentation=ImageScale((28, 28))", "on, off", "augmentation"),
     "FGSM": (
         "adversarial=AdversarialTraining()",
-        "epsilon 0.001 to 0.1",
+        f"epsilon {range_of('AdversarialTraining epsilon')}",
         "adversarial",
     ),
     "PGD, 5 steps": (
         "adversarial=AdversarialTraining(n_steps=5)",
-        "epsilon 0.001 to 0.1",
+        f"epsilon {range_of('AdversarialTraining epsilon')}",
         "adversarial",
     ),
     "early_stopping": ("early_stopping=True", "on, off", "early_stopping"),

@@ -26,6 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from skreg._strengths import STRENGTHS
 
 from .columns import scaling_encoder, tree_encoder
 
@@ -157,10 +158,10 @@ def regularizers(problem):
     rows = len(problem.y)
     return [
         {},
-        {"l2": [1 / rows, 10 / rows, 100 / rows]},
-        {"l1": [0.3 / rows, 3 / rows, 10 / rows]},
-        {"weight_decay": [0.03, 0.1, 0.3, 1.0]},
-        {"dropout": [0.1, 0.3, 0.5]},
+        *(
+            {name: STRENGTHS[name].for_rows(rows)}
+            for name in ("l2", "l1", "weight_decay", "dropout")
+        ),
         {"early_stopping": [True]},
         {"dropout": [0.1], "l1": [3 / rows]},
         {"dropout": [0.1], "l2": [10 / rows]},

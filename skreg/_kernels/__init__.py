@@ -29,7 +29,8 @@ Where things are:
 - ``loops.pxd``        the loops over batches, as every thread of a team runs them
 - ``_engine.pyx``      data and buffers, and what Python calls to run these loops
 - ``_sparse_weights.pyx``  the same for predictions with sparse weights
-- ``_units.pyx``       single kernels opened to Python, for tests and documentation
+- ``_units.pyx``       single kernels opened to Python, for tests, documentation and
+  what a fitted network needs of them
 
 The ``.pxd`` files hold inline functions for float and double; each ``.pyx`` is one
 translation unit that includes them. Both are built for every instruction set in
@@ -40,6 +41,18 @@ environment variable ``SKREG_ISA`` forces one of ``baseline``, ``v3`` and ``v4``
 import os
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+
+if find_spec(f"{__name__}._cpu") is None:
+    # Before anything else is imported: `skreg.__init__` imports this package first.
+    raise ImportError(
+        f"skreg was imported from {Path(__file__).parents[1]}, a source folder without "
+        "compiled modules. Python finds it before the installed package, because its "
+        "parent is the current directory or that of the script. Run Python from "
+        "another folder or with the option -P (or PYTHONSAFEPATH=1), after `pip "
+        "install .`; or make an editable install, which compiles the source folder: "
+        "`python3 tools/develop.py`."
+    )
 
 from skreg._kernels import _cpu
 
@@ -53,6 +66,12 @@ def _available():
 
 def _chosen():
     available = _available()
+    if not available:
+        raise ImportError(
+            "skreg was built without kernels that this processor can run: it has "
+            f"{_cpu.supported()}. Build skreg on this machine, or without the option "
+            "-Dinstruction_sets."
+        )
     forced = os.environ.get("SKREG_ISA", "")
     if not forced:
         return available[-1]

@@ -60,6 +60,7 @@ class Data:
     X: _Floats | csr_array | csr_matrix
     targets: _Floats | NDArray[np.int32] | None
     weights: _Floats | None
+    subset: NDArray[np.intp] | None
     dtype: np.dtype[Any]
     n_outputs: int
     def __init__(
@@ -68,7 +69,9 @@ class Data:
         targets: _Floats | NDArray[np.int32] | None,
         weights: _Floats | None,
         n_outputs: int,
+        subset: NDArray[np.intp] | None = None,
     ) -> None: ...
+    def __len__(self) -> int: ...
 
 class Engine:
     dtype: np.dtype[Any]

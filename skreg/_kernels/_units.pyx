@@ -1,4 +1,5 @@
-"""Single kernels opened to Python, for the tests and the tables of the documentation.
+"""Single kernels opened to Python: for the tests, the tables of the documentation, and
+the values of constant units that pruning moves into biases.
 
 Nothing here is used by a fit: the same inline functions are compiled into _engine.
 """

@@ -6,12 +6,13 @@ import numpy as np
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_array, check_random_state
 
+from skreg._persistence import VersionedMixin
 from skreg.adversarial import adversarial_examples, without_names
 from skreg.inspection._axes import axes_for
 
 
 @dataclass
-class RobustnessCurve:
+class RobustnessCurve(VersionedMixin):
     """The score of an estimator against the strength of an attack.
 
     Attributes

@@ -12,9 +12,11 @@ from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import type_of_target
 
+from skreg._persistence import VersionedMixin
+
 
 @dataclass
-class StabilitySelection:
+class StabilitySelection(VersionedMixin):
     """How often each feature was selected on halves of the data.
 
     Attributes

@@ -1,0 +1,119 @@
+"""Pickles say which version of skreg made them, and a later version completes them.
+
+A pickle holds an object's ``__dict__``, in the form that its version gave it. What a
+later version added is missing there: parameters get their defaults, which are what the
+older version did, and so do fields of the private dataclasses. What has no default
+cannot be made up, and is refused in words.
+"""
+
+import inspect
+import warnings
+from dataclasses import MISSING, fields, is_dataclass
+
+from skreg.exceptions import InconsistentVersionWarning
+
+KEY = "_skreg_version"
+
+
+class VersionedMixin:
+    """Notes the version in what is pickled, and warns of another when it is loaded.
+
+    Copies in memory go the same way, and never warn.
+    """
+
+    def __getstate__(self):
+        return dict(super().__getstate__() or {}) | {KEY: current_version()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        version = state.pop(KEY, None)
+        self.__dict__.update(state)
+        name = type(self).__name__
+        filled, missing = fill_parameters(self)
+        if version != current_version():
+            missing += complete(self, "") + self._complete()
+        if missing:
+            raise ValueError(
+                f"This {name} was pickled by skreg {version or 'before 0.1.0'} and "
+                f"cannot be used by {current_version()}: it lacks "
+                f"{', '.join(missing)}. Load it with the version that made it, or fit "
+                "it anew with this one."
+            )
+        if filled or version != current_version():
+            warnings.warn(
+                InconsistentVersionWarning(name, current_version(), version, filled),
+                stacklevel=2,
+            )
+
+    def _complete(self):
+        """Complete what another version has pickled, beside parameters and fields.
+
+        Returns
+        -------
+        missing : list of str
+            What cannot be completed.
+        """
+        return []
+
+
+def current_version():
+    """The version of skreg that runs."""
+    from skreg import __version__  # which the package sets last
+
+    return __version__
+
+
+def fill_parameters(loaded):
+    """Give parameters that are missing their defaults.
+
+    Returns
+    -------
+    filled, missing : lists of str
+        Names of those that had a default, and of those that have none.
+    """
+    filled, missing = [], []
+    if not hasattr(loaded, "get_params"):
+        return filled, missing
+    parameters = inspect.signature(type(loaded).__init__).parameters
+    for name in type(loaded)._get_param_names():
+        if hasattr(loaded, name):
+            continue
+        default = parameters[name].default
+        if default is inspect.Parameter.empty:
+            missing.append(f"the parameter {name}")
+        else:
+            setattr(loaded, name, default)
+            filled.append(name)
+    return filled, missing
+
+
+def complete(loaded, path):
+    """Give fields of skreg's dataclasses that are missing their defaults, at any depth.
+
+    Returns
+    -------
+    missing : list of str
+        Where from `loaded` fields without a default are missing.
+    """
+    missing = []
+    if is_dataclass(loaded):
+        for field in fields(loaded):
+            # a plain default is an attribute of the class
+            if hasattr(loaded, field.name):
+                continue
+            if field.default_factory is MISSING:
+                missing.append(f"{path}{field.name}")
+            else:
+                object.__setattr__(loaded, field.name, field.default_factory())
+    for name, value in vars(loaded).items():
+        several = isinstance(value, list | tuple)
+        for each in value if several and value and is_ours(value[0]) else [value]:
+            # one with a version of its own has completed itself
+            if is_ours(each) and not isinstance(each, VersionedMixin):
+                missing += complete(each, f"{path}{name}.")
+    return missing
+
+
+def is_ours(value):
+    """Whether it is an object of skreg that was pickled as a part of another."""
+    return type(value).__module__.startswith("skreg.") and hasattr(value, "__dict__")
