@@ -298,7 +298,7 @@ def _on_winner(comparison):
     tuned = next((gap for gap in gaps if gap.name == TUNED and gap not in near), None)
     if tuned:
         yield (
-            f"{TUNED} is behind it: {comparison.show(tuned, '+')} "
+            f"{TUNED} is clearly behind it: {comparison.show(tuned, '+')} "
             f"(p = {tuned.shown_p})."
         )
 
