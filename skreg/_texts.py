@@ -87,7 +87,9 @@ def number_of(text, decimal):
         if plain in TRUTHS:
             return float(TRUTHS[plain])
         return float(text.replace("−", "-")) if INFINITE.fullmatch(text) else None
-    digits = re.sub(f"[{SPACES}'’{',' if decimal == '.' else '.'}]", "", found["digits"])
+    digits = re.sub(
+        f"[{SPACES}'’{',' if decimal == '.' else '.'}]", "", found["digits"]
+    )
     value = float(digits.replace(",", "."))
     signs = found["sign"] + found["inner"] + ("-" if found["open"] else "")
     return -value if sum(map(signs.count, "-−")) % 2 else value

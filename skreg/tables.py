@@ -35,7 +35,7 @@ class TableCleaner(TransformerMixin, BaseEstimator):
         - `"number, decimal comma"`: texts are read with a decimal comma, and points
           between thousands.
         - `"date"`: dates, or texts as ISO 8601 has them. A date becomes the days since
-          1970, and its place in the year, the week and the day, each as sine and cosine.
+          1970, and its place in the year, week and day, each as sine and cosine.
         - a format such as `"%d/%m/%Y"`: texts are read as dates of that form.
         - `"text"`: categories; any value is turned into its text.
 
@@ -231,7 +231,9 @@ def _as_text(column):
 
 def _names_of_cycles(name):
     return [
-        f"{name} ({cycle}, {wave})" for cycle in CYCLES_IN_DAYS for wave in ("sin", "cos")
+        f"{name} ({cycle}, {wave})"
+        for cycle in CYCLES_IN_DAYS
+        for wave in ("sin", "cos")
     ]
 
 

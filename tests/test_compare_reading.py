@@ -1,4 +1,4 @@
-"""What `skreg compare` makes of the texts in a file, and which columns it leaves out."""
+"""What `skreg compare` makes of the texts in a file, and what it leaves out."""
 
 import bz2
 import gzip
@@ -227,9 +227,7 @@ def test_texts_are_the_numbers_that_they_mean(write, texts, numbers, separator):
     cleaner = find_columns(read_table(path).frame[["a"]], kinds).cleaner()
     if problem.numbers:
         cleaned = cleaner.fit_transform(table)["a"].tolist()
-        expected = [
-            np.nan if n is None or np.isinf(n) else float(n) for n in numbers
-        ]
+        expected = [np.nan if n is None or np.isinf(n) else float(n) for n in numbers]
         np.testing.assert_array_equal(cleaned, expected)
 
 
@@ -308,7 +306,8 @@ def test_truths_and_plain_numbers_have_the_types_of_pandas(write):
         (["12/2023", "02/2024"], ["2023-12-01", "2024-02-01"]),
         (["2023-12", "2024-02"], ["2023-12-01", "2024-02-01"]),
         (["31/12/2023 18:00", "01/02/2024 06:00"], ["2023-12-31T18", "2024-02-01T06"]),
-        (["12/31/2023 6:00 PM", "2/1/2024 6:00 AM"], ["2023-12-31T18", "2024-02-01T06"]),
+        (["12/31/2023 6:00 PM", "2/1/2024 6:00 AM"],
+         ["2023-12-31T18", "2024-02-01T06"]),
         (["2023-12-31T18:00:00Z", "2024-02-01T06:00:00Z"],
          ["2023-12-31T18", "2024-02-01T06"]),
         (["2023-12-31 19:00:00+01:00", "2024-02-01 07:00:00+01:00"],
@@ -376,7 +375,9 @@ def test_truths_with_gaps_stay_truths(write):
 # Duplicated names
 
 
-@pytest.mark.parametrize("names", ["churn,a,churn", "churn,a, churn ", "churn,a,churn,churn"])
+@pytest.mark.parametrize(
+    "names", ["churn,a,churn", "churn,a, churn ", "churn,a,churn,churn"]
+)
 def test_namesakes_of_the_target_are_left_out(write, names):
     width = names.count(",") - 1
     rows = "".join(f"{i % 2},{i}" + f",{i % 2}" * width + "\n" for i in range(ROWS))
@@ -403,7 +404,7 @@ def test_other_namesakes_are_numbered_and_copies_left_out(write):
 
 
 def test_a_column_that_tells_the_target_is_pointed_out(write):
-    rows = "".join(f"{i % 7},{'no yes'.split()[i % 2]},{i % 2}\n" for i in range(ROWS))
+    rows = "".join(f"{i % 7},{['no', 'yes'][i % 2]},{i % 2}\n" for i in range(ROWS))
     problem = load_problem(write("a,b,y\n" + rows), "y", "auto", 2)
     assert any("b tells y in every row" in note for note in problem.notes)
     values = np.arange(ROWS) + 0.5
@@ -519,7 +520,9 @@ def test_a_sample_keeps_the_shares_of_the_classes():
     other = state_problem("t", frame, "y", "auto", 2, Selection(sample=200, seed=1))
     assert problem.X.index.equals(same.X.index)
     assert not problem.X.index.equals(other.X.index)
-    assert len(state_problem("t", frame, "y", "auto", 2, Selection(sample=5000)).y) == rows
+    assert (
+        len(state_problem("t", frame, "y", "auto", 2, Selection(sample=5000)).y) == rows
+    )
 
 
 def test_a_sample_of_quantities():

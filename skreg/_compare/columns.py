@@ -20,14 +20,51 @@ MAX_TREE_CATEGORIES = 250
 
 ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 
-# Names that writers of tables give to the number of a row; the first are never features.
+# Names that writers of tables give to the number of a row. The first are never those
+# of features.
 NAMELESS = re.compile(r"(unnamed: \d+|index|level_\d+|__index_level_\d+__)(\.\d+)?")
 NUMBERS_OF_ROWS = frozenset(
-    (
-        "id ids idx index row rows rowid rowname rownames rownum rownumber rownr rowno "
-        "no nr num nummer number sno srno slno serial record recordid recno obs "
-        "observation case caseid sample sampleid key lfd lfdnr zeile uid uuid guid pk"
-    ).split()
+    [
+        "id",
+        "ids",
+        "idx",
+        "index",
+        "row",
+        "rows",
+        "rowid",
+        "rowname",
+        "rownames",
+        "rownum",
+        "rownumber",
+        "rownr",
+        "rowno",
+        "no",
+        "nr",
+        "num",
+        "nummer",
+        "number",
+        "sno",
+        "srno",
+        "slno",
+        "serial",
+        "record",
+        "recordid",
+        "recno",
+        "obs",
+        "observation",
+        "case",
+        "caseid",
+        "sample",
+        "sampleid",
+        "key",
+        "lfd",
+        "lfdnr",
+        "zeile",
+        "uid",
+        "uuid",
+        "guid",
+        "pk",
+    ]
 )
 
 NUMBER_KINDS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
@@ -84,10 +121,10 @@ def find_columns(table, kinds=None):
 def find_row_numbers(table):
     """Find the columns that number or name the rows, and those that may.
 
-    A number of the row is a feature of the file, not of what the row is about: with rows
-    sorted by class it gives the class away. A column without a name numbers the rows if
-    no two values are the same; so does one with a name such as "id" or "customer_id". A
-    year or a time that happens to count has another name, and stays.
+    A number of the row is a feature of the file, not of what the row is about: with
+    rows sorted by class it gives the class away. A column without a name numbers the
+    rows if no two values are the same; so does one with a name such as "id" or
+    "customer_id". A year or a time that happens to count has another name, and stays.
 
     Parameters
     ----------
@@ -134,7 +171,12 @@ def _is_called_a_number(name):
     words = [word for word in re.split(r"[^0-9a-z]+", words.casefold()) if word]
     if not words:
         return False
-    return "".join(words) in NUMBERS_OF_ROWS or words[-1] in ("id", "idx", "uuid", "guid")
+    return "".join(words) in NUMBERS_OF_ROWS or words[-1] in (
+        "id",
+        "idx",
+        "uuid",
+        "guid",
+    )
 
 
 def _counts(column):

@@ -75,7 +75,8 @@ def compare(
         Task,
         typer.Option(
             metavar="TASK",
-            help="classification, regression or auto: texts, booleans and few different whole numbers are classes."
+            help="classification, regression or auto: texts, booleans and few "
+            "different whole numbers are classes.",
         ),
     ] = Task.auto,
     scoring: Annotated[

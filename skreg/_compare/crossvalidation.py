@@ -93,8 +93,8 @@ def cross_validate(problem, candidates, settings, deadline=math.inf):
     order of the candidates.
 
     A candidate whose folds, by the time of those that are done, will not all be done by
-    the deadline is given up at once, so that the next ones have the time. A fit that the
-    deadline finds at work is stopped.
+    the deadline is given up at once, so that the next ones have the time. A fit that
+    the deadline finds at work is stopped.
 
     Parameters
     ----------

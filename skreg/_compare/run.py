@@ -17,7 +17,6 @@ from .files import write_files
 from .findings import Comparison, sentences
 from .report import choices, effects_table, problem_line, results_table
 
-
 BEST, BEST_OF_SKREG = "best_pipeline.joblib", "best_skreg_pipeline.joblib"
 
 
@@ -78,7 +77,7 @@ def run(problem, candidates, settings, folder, start):
     _print_items(console, [f"{name}: {what}" for name, what in written.items()])
     if pipelines:
         console.print(
-            "joblib.load(...).predict takes a table with the same columns, in any order."
+            "joblib.load(...).predict takes tables with these columns, in any order."
         )
     if unfitted:
         console.print(

@@ -9,13 +9,13 @@ LEVEL = 0.05
 def corrected_t_test(differences, test_share):
     """Return the p value of the corrected resampled t test (Nadeau & Bengio 2003).
 
-    The training parts of the folds overlap, so the differences are correlated, and their
-    spread understates that of their mean. With k folds of mean difference d and
+    The training parts of the folds overlap, so the differences are correlated, and
+    their spread understates that of their mean. With k folds of mean difference d and
     variance s², the statistic
 
         t = d / sqrt((1 / k + n_test / n_train) s²)
 
-    has about a t distribution with k - 1 degrees of freedom where there is no difference.
+    has about a t distribution with k - 1 degrees of freedom where nothing differs.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def corrected_t_test(differences, test_share):
 def holm(p_values):
     """Return p values that hold for all of several tests at once (Holm 1979).
 
-    The smallest of m is multiplied by m, the next by m - 1, and so on; none becomes less
-    than one before it, nor more than 1.
+    The smallest of m is multiplied by m, the next by m - 1, and so on; none becomes
+    less than one before it, nor more than 1.
 
     Parameters
     ----------

@@ -19,15 +19,27 @@ from .texts import read_texts
 
 SEPARATORS = ",;\t|"
 NAMES_OF_SEPARATORS = {
-    **{"comma": ",", "semicolon": ";", "tab": "\t", r"\t": "\t", "pipe": "|"},
-    **{"space": " ", "colon": ":"},
+    "comma": ",",
+    "semicolon": ";",
+    "tab": "\t",
+    r"\t": "\t",
+    "pipe": "|",
+    "space": " ",
+    "colon": ":",
 }
 TEXT_FILES = (".csv", ".tsv", ".tab", ".txt")
 COMPRESSED = {
-    **{".gz": gzip.decompress, ".bz2": bz2.decompress, ".xz": lzma.decompress},
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
     ".zip": lambda data: _only_member(data),
 }
-MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ\0": ".xz", b"PK\x03\x04": ".zip"}
+MAGIC = {
+    b"\x1f\x8b": ".gz",
+    b"BZh": ".bz2",
+    b"\xfd7zXZ\0": ".xz",
+    b"PK\x03\x04": ".zip",
+}
 # The longer marks first: that of UTF-32 begins as that of UTF-16 does.
 BYTE_ORDER_MARKS = {
     b"\xff\xfe\0\0": "utf-32",
@@ -199,7 +211,7 @@ def _only_member(data):
 
 
 def _decode(data, reading, notes):
-    """Turn bytes into text: by --encoding, a byte order mark, or what they look like."""
+    """Turn bytes into text: by --encoding, a byte order mark, or their looks."""
     if reading.encoding is not None:
         try:
             return data.decode(reading.encoding).removeprefix("\ufeff")
@@ -345,9 +357,9 @@ def _name_the_rest(frame, header, separator):
         header = ["", *header]
     if frame.shape[1] != len(header):
         raise InputError(
-            f"The header has {len(header)} names, the first row {frame.shape[1]} fields "
-            f"(separated by {separator!r}). Give the separator (--sep), put texts that "
-            'hold it in "double quotes", or name every column.'
+            f"The header has {len(header)} names, the first row {frame.shape[1]} "
+            f"fields (separated by {separator!r}). Give the separator (--sep), put "
+            'texts that hold it in "double quotes", or name every column.'
         )
     return frame, header
 
@@ -361,9 +373,7 @@ def _name_columns(header):
     originals : dict of str to str
     notes : list of str
     """
-    header = [
-        str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(header)
-    ]
+    header = [str(name).strip() or f"Unnamed: {i}" for i, name in enumerate(header)]
     taken, names, originals = set(header), [], {}
     for name in header:
         new, number = name, 0

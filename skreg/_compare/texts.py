@@ -102,7 +102,9 @@ class Look:
         self.texts = np.array([text.strip() for text in texts], dtype=object)
         self.is_target = is_target
         self.codes, self.distinct = pd.factorize(self.texts)
-        self.folded = np.array([text.casefold() for text in self.distinct], dtype=object)
+        self.folded = np.array(
+            [text.casefold() for text in self.distinct], dtype=object
+        )
         gap = np.array([text in GAPS for text in self.folded], dtype=bool)
         self.different = self.distinct[~gap]
         self.is_truth = len(self.different) > 0 and all(
@@ -119,7 +121,7 @@ class Look:
             self.marks, self.forms = set(), []
 
     def _find_marks(self):
-        """Return the decimal marks that fit all values, and whether they are beyond doubt.
+        """Return the decimal marks that fit all values, and whether that is certain.
 
         Different currencies, or percent in some values alone, make them no numbers of
         one unit.
@@ -185,9 +187,13 @@ class Look:
             return self._truths(), None, ""
         marks = self.marks
         if forced and marks and forced not in marks:
-            return self._words(), None, (
-                f"{self._example(forced)} is no number with --decimal {forced}, so the "
-                "column is text."
+            return (
+                self._words(),
+                None,
+                (
+                    f"{self._example(forced)} is no number with --decimal {forced}, so "
+                    "the column is text."
+                ),
             )
         if marks:
             own = forced or (mark if mark in marks else next(iter(marks)))
@@ -251,7 +257,7 @@ class Look:
             why = (
                 f"not {shown}"
                 if len(others)
-                else "not all in one form (marks of decimals, currencies, percent, order)"
+                else "not all in one form (decimal marks, currencies, percent, order)"
             )
             return f"most values are {what}, but {why}, so it is text. Clean it first."
         return ""
@@ -312,7 +318,9 @@ def _formats_like(text):
     times = TIMES if ":" in text else ()
     zones = ("%z", " %z") if times and ZONE.search(text) else ("",)
     gap = "T" if re.search(r"\dT\d", text) else " "
-    dated = [f"{day}{gap}{time}{zone}" for day, time, zone in product(DAYS, times, zones)]
+    dated = [
+        f"{day}{gap}{time}{zone}" for day, time, zone in product(DAYS, times, zones)
+    ]
     return [*times, *dated] if times else DAYS
 
 
@@ -326,4 +334,6 @@ def _parses(text, form):
 
 def _parse_all(texts, form):
     series = pd.Series(texts, dtype=object)
-    return bool(pd.to_datetime(series, format=form, utc=True, errors="coerce").notna().all())
+    return bool(
+        pd.to_datetime(series, format=form, utc=True, errors="coerce").notna().all()
+    )
