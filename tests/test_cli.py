@@ -1,6 +1,9 @@
 """The `skreg` command as its users run it."""
 
+import gzip
+import io
 import json
+import pickle
 import re
 import shutil
 import subprocess
@@ -11,7 +14,9 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+from sklearn.datasets import load_iris
 from sklearn.metrics import accuracy_score, r2_score
 from typer.testing import CliRunner
 
@@ -20,7 +25,11 @@ from skreg import cli
 from skreg._compare.candidates import DUMMY, TUNED, UNREGULARIZED
 from skreg._compare.command import app
 
-FILES = {"best_pipeline.joblib", "comparison.png", "results.csv", "results.json"}
+FILES = {
+    *("best_pipeline.joblib", "best_skreg_pipeline.joblib", "comparison.png"),
+    *("results.csv", "results.json"),
+}
+GERMAN = str.maketrans(",.", ".,")
 
 
 def run(*arguments):
@@ -112,7 +121,7 @@ def test_classification_reports_every_candidate(classified):
     for name in ("l1", "l2", "weight_decay", "dropout", "early_stopping"):
         assert re.search(rf"{name} [+-]\d", text)
     assert "has the best mean score: accuracy" in text
-    assert re.search("helped most|No regularizer helped", text)
+    assert re.search("helped most|No evidence that a regularizer helped", text)
     assert "Rows left out for want of buys: 6." in text
     assert "columns left out: nothing." in text
     assert "Traceback" not in text
@@ -158,9 +167,53 @@ def test_saved_pipeline_predicts_raw_rows(classified, classes_csv):
     table = pd.read_csv(classes_csv).dropna(subset="buys")
     X = table.drop(columns="buys")
     assert accuracy_score(table["buys"], pipeline.predict(X)) > 0.8
+    shuffled = X[X.columns[::-1]]
+    assert (pipeline.predict(shuffled) == pipeline.predict(X)).all()
+    assert (pipeline.predict(pl.from_pandas(X)) == pipeline.predict(X)).all()
+    with pytest.raises(ValueError, match="X has no column 'age'"):
+        pipeline.predict(X.drop(columns="age"))
+    with pytest.raises(TypeError, match="a pandas or polars DataFrame; got ndarray"):
+        pipeline.predict(X.to_numpy())
     X["town"] = "Unseen"
     X["age"] = np.nan
     assert set(pipeline.predict(X)) <= {"yes", "no"}
+
+
+class Globals(pickle.Unpickler):
+    """What a pickle refers to by name."""
+
+    def __init__(self, data):
+        super().__init__(io.BytesIO(data))
+        self.found = set()
+
+    def find_class(self, module, name):
+        self.found.add(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+@pytest.mark.parametrize("file", sorted(f for f in FILES if f.endswith(".joblib")))
+def test_saved_pipelines_are_made_of_public_classes(classified, regressed, file):
+    for _, folder in (classified, regressed):
+        reader = Globals(pickle.dumps(joblib.load(folder / file)))
+        pipeline = reader.load()
+        assert not {name for name in reader.found if "skreg._compare" in name}
+        assert "skreg.tables.TableCleaner" in reader.found
+        for step in (pipeline["clean"], pipeline["model"]):
+            kind = type(step)
+            package = kind.__module__.partition("._")[0]
+            assert getattr(sys.modules[package], kind.__name__) is kind
+
+
+def test_the_best_network_of_skreg_is_saved_beside_the_best(regressed):
+    _, folder = regressed
+    ranked = pd.read_csv(folder / "results.csv")["model"].tolist()
+    best = next(name for name in ranked if name in (UNREGULARIZED, TUNED))
+    result, _ = regressed
+    assert f"best_skreg_pipeline.joblib: {best}, fitted on all rows" in words(
+        result.output
+    )
+    pipeline = joblib.load(folder / "best_skreg_pipeline.joblib")
+    assert isinstance(pipeline["model"], skreg.RegularizedMLPRegressor)
 
 
 def test_saved_pipeline_holds_the_model_not_the_search(regressed, quantities_parquet):
@@ -189,6 +242,87 @@ def test_seed_decides_the_scores_whatever_the_number_of_processes(
             assert one[key] == other[key]
 
 
+def test_a_file_as_excel_writes_it_in_germany(tmp_path):
+    rng = np.random.default_rng(0)
+    rows = 80
+    size, day = rng.uniform(20, 2000, rows), pd.date_range("2023-11-01", periods=rows)
+    price = 3 * size + rng.normal(0, 50, rows)
+    table = pd.DataFrame(
+        {
+            "Fläche; m²": [f"{s:,.2f}".translate(GERMAN) for s in size],
+            "verkauft": day.strftime("%d.%m.%Y"),
+            "Rabatt": [f"{r} %" for r in rng.integers(0, 9, rows)],
+            "Preis": [f"{p:,.2f} €".translate(GERMAN) for p in price],
+        }
+    ).sample(frac=1, random_state=0)
+    path = tmp_path / "wohnungen.csv.gz"
+    path.write_bytes(gzip.compress(table.to_csv(sep=";").encode("cp1252")))
+    arguments = (path, "--target", "Preis", "--cv", 2, "--n-jobs", 1, "--models")
+    result = run("compare", *arguments, "dummy,ridge", "--output", tmp_path / "out")
+    text = words(result.output)
+    assert result.exit_code == 0
+    assert "80 rows, columns: 2 number, 1 date; regression of Preis" in text
+    assert "Columns that number or name the rows are left out: Unnamed: 0." in text
+    assert "Latin-1" in text
+    pipeline = joblib.load(tmp_path / "out" / "best_pipeline.joblib")
+    assert r2_score(price[table.index], pipeline.predict(table)) > 0.95
+    assert not (tmp_path / "out" / "best_skreg_pipeline.joblib").exists()
+
+
+def test_an_index_in_the_file_gives_nothing_away(tmp_path):
+    frame = load_iris(as_frame=True).frame
+    frame["target"] = frame["target"].map({0: "None", 1: "NA", 2: "null"})
+    scores = []
+    for index in (True, False):
+        path = tmp_path / "iris.csv"
+        frame.to_csv(path, index=index)
+        result = run(
+            *("compare", path, "--target", "target", "--n-jobs", 1, "--cv", 3),
+            *("--models", "logistic-l1", "--output", tmp_path),
+        )
+        assert ("Unnamed: 0" in result.output) == index
+        record = json.loads((tmp_path / "results.json").read_text("utf-8"))
+        assert record["rows"] == 150
+        scores.append(record["results"][0]["scores"])
+    assert scores[0] == scores[1]
+    assert np.mean(scores) < 0.98
+
+
+def test_options_for_what_is_compared(classes_csv, tmp_path):
+    result = run(
+        *("compare", classes_csv, "--target", "buys", "--cv", 2, "--n-jobs", 1),
+        *("--models", "dummy", "--models", "logistic-l2", "--drop", "town,member"),
+        *("--sample", 60, "--sep", ",", "--decimal", ".", "--encoding", "utf-8"),
+        *("--output", tmp_path),
+    )
+    assert result.exit_code == 0
+    assert "60 rows, columns: 1 number, 1 date" in words(result.output)
+    ranked = pd.read_csv(tmp_path / "results.csv")["model"].tolist()
+    assert sorted(ranked) == [DUMMY, "Logistic, l2"]
+
+
+def test_when_time_ends_before_the_last_fits_it_is_said(
+    classes_csv, tmp_path, monkeypatch
+):
+    (tmp_path / "best_pipeline.joblib").write_text("of an earlier comparison")
+    monkeypatch.setattr("skreg._compare.run.fit_finally", lambda *arguments: None)
+    result = run(
+        *("compare", classes_csv, "--target", "buys", "--cv", 2, "--n-jobs", 1),
+        *("--models", "dummy", "--output", tmp_path),
+    )
+    assert result.exit_code == 0
+    assert "the time limit was reached: best_pipeline.joblib" in words(result.output)
+    assert not (tmp_path / "best_pipeline.joblib").exists()
+
+
+def test_eighty_columns_cut_no_word_of_the_help(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    text = run("compare", "--help").output
+    assert "…" not in text
+    for word in ("TASK", "CHARACTER", "classification", "regression", "PROCESSES"):
+        assert word in re.findall(r"\w+", text)
+
+
 def test_time_limit_leaves_out_in_words_what_did_not_start(classes_csv, tmp_path):
     result = run(
         *("compare", classes_csv, "--target", "buys", "--n-jobs", 1),
@@ -209,6 +343,27 @@ ERRORS = {
     "empty file": (["empty.csv", "--target", "y"], "cannot be read"),
     "no target": (["table.csv"], "--target is missing"),
     "target without a file": (["--target", "y"], "no file is given"),
+    "target in another case": (
+        ["table.csv", "--target", "PRICE"],
+        "Did you mean price?",
+    ),
+    "unknown model": (
+        ["table.csv", "--target", "price", "--models", "Riddge"],
+        "Did you mean ridge?",
+    ),
+    "unknown column to drop": (
+        ["table.csv", "--target", "price", "--drop", "Same"],
+        "Did you mean same?",
+    ),
+    "long separator": (
+        ["table.csv", "--target", "price", "--sep", "::"],
+        "--sep must be one character",
+    ),
+    "unknown encoding": (
+        ["table.csv", "--target", "price", "--encoding", "utf-99"],
+        "--encoding utf-99 is not known",
+    ),
+    "reading without a file": (["--sep", ";"], "no file is given"),
     "unknown target": (["table.csv", "--target", "pice"], "Did you mean price?"),
     "constant target": (["table.csv", "--target", "same"], "is constant (7"),
     "empty target": (["table.csv", "--target", "empty"], "0 rows are too few"),
@@ -264,7 +419,8 @@ def test_version():
 
 def test_help_names_every_option():
     text = run("compare", "--help").output
-    for name in ("target", "task", "scoring", "cv", "n-jobs", "seed", "time-limit"):
+    names = "target task scoring cv n-jobs seed time-limit sep decimal encoding drop"
+    for name in (*names.split(), "models", "sample"):
         assert f"--{name}" in text
 
 

@@ -1,14 +1,16 @@
 """The parts of `skreg compare`: columns, the task, candidates, folds, findings."""
 
 import datetime
+import io
 import warnings
 from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
@@ -16,20 +18,23 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
 
-from skreg._compare import crossvalidation
+from skreg._compare import budget, crossvalidation
+from skreg._compare.budget import Budget, OutOfTime, stop_at
 from skreg._compare.candidates import (
     DUMMY,
     TUNED,
     UNREGULARIZED,
     Candidate,
     build_candidates,
+    choose,
 )
 from skreg._compare.columns import find_columns, scaling_encoder, tree_encoder
 from skreg._compare.crossvalidation import Fold, Settings, cross_validate
 from skreg._compare.errors import InputError
 from skreg._compare.findings import Comparison, Difference, Result, sentences
 from skreg._compare.problem import find_task, load_problem, state_problem
-from skreg._compare.tables import read_table
+from skreg._compare.report import choices, effects_table, results_table
+from skreg._compare.significance import corrected_t_test, holm
 
 DAYS = pd.date_range("2024-02-28", periods=4, freq="36h")
 
@@ -218,14 +223,6 @@ def test_bundled_data_need_no_file():
     assert problem.task == "regression"
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-def test_csv_shows_its_separator(tmp_path, separator):
-    path = tmp_path / "table.csv"
-    table = pd.DataFrame({"a": [1.5, 2.5], "ü": ["x", "y"]})
-    table.to_csv(path, sep=separator, index=False, encoding="utf-8-sig")
-    pd.testing.assert_frame_equal(read_table(path), table)
-
-
 # Candidates
 
 
@@ -256,16 +253,74 @@ def test_unregularized_network_has_no_regularizer():
             assert not model.early_stopping
 
 
-def test_both_networks_share_what_is_no_regularizer():
+def test_both_networks_share_what_is_no_regularizer_nor_schedule():
     problem = problem_of(linear_table())
     models = {c.name: c.pipeline["model"] for c in build_candidates(problem, "r2", 0)}
     ours = models[UNREGULARIZED].get_params()
     theirs = models["scikit-learn MLP"].estimator.regressor.get_params()
-    shared = set(ours) & set(theirs) - {"warm_start", "verbose"}
+    schedule = {"learning_rate", "learning_rate_init", "max_iter", "n_iter_no_change"}
+    shared = set(ours) & set(theirs) - {"warm_start", "verbose"} - schedule
     assert len(shared) > 10
     assert {name: ours[name] for name in shared} == {
         name: theirs[name] for name in shared
     }
+
+
+@pytest.mark.parametrize("task", ["regression", "classification"])
+def test_our_network_trains_as_the_guide_advises(task):
+    problem = problem_of(linear_table().assign(y=[0, 1] * 30), task=task)
+    models = {c.name: c.pipeline["model"] for c in build_candidates(problem, None, 0)}
+    for model in (models[UNREGULARIZED], models[TUNED].estimator):
+        assert model.learning_rate == "one_cycle"
+        assert model.learning_rate_init == 0.01
+        assert 20 <= model.max_iter <= 60
+        # With a schedule that ends, early stopping keeps the best of all epochs.
+        assert model.n_iter_no_change == float("inf")
+    assert {"early_stopping": [True]} in models[TUNED].param_grid
+
+
+def test_tuning_goes_by_the_scoring_in_every_candidate():
+    for task in ("regression", "classification"):
+        problem = problem_of(linear_table().assign(y=[0, 1] * 30), task=task)
+        for candidate in build_candidates(problem, "my scoring", 0):
+            model = candidate.pipeline["model"]
+            if candidate.name in (DUMMY, UNREGULARIZED):
+                assert not isinstance(model, GridSearchCV)
+            else:
+                assert model.scoring == "my scoring"
+
+
+def test_linear_models_are_tuned_by_the_scoring_and_predict_in_the_units_of_y():
+    table = linear_table(rows=80).assign(y=lambda t: 1e4 + 1e3 * t["y"])
+    problem = problem_of(table)
+    models = {c.name: c.pipeline for c in build_candidates(problem, "r2", 0)}
+    for name in ("Ridge", "Lasso", "ElasticNet"):
+        assert models[name].fit(problem.X, problem.y).score(problem.X, problem.y) > 0.7
+
+
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        ([], None),
+        (["ridge,skreg"], ["Ridge", UNREGULARIZED, TUNED]),
+        (["skreg, tuned", "DUMMY"], [DUMMY, TUNED]),
+        (["scikit-learn"], ["scikit-learn MLP"]),
+        (["skreg-tuned"], [TUNED]),
+    ],
+)
+def test_models_are_chosen_by_the_beginnings_of_their_names(asked, names):
+    candidates = build_candidates(problem_of(linear_table()), "r2", 0)
+    chosen = [candidate.name for candidate in choose(candidates, asked)]
+    assert chosen == (names or [candidate.name for candidate in candidates])
+
+
+def test_an_unknown_model_has_a_suggestion():
+    candidates = build_candidates(problem_of(linear_table()), "r2", 0)
+    for asked in ("Ridgee", "ridge,Ridgee"):
+        with pytest.raises(
+            InputError, match=r"--models Ridgee .* Did you mean ridge\?"
+        ):
+            choose(candidates, [asked])
 
 
 # Folds
@@ -313,20 +368,127 @@ def test_warnings_are_counted_not_shown():
     assert any("model: 4 ConvergenceWarning" in text for text in sentences(comparison))
 
 
-def test_no_fold_starts_after_the_time_limit(monkeypatch):
-    ticks = iter(range(100))
-    clock = SimpleNamespace(
-        time=lambda: next(ticks), perf_counter=crossvalidation.time.perf_counter
+class Clock:
+    """A clock that only moves when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.time = 1000.0
+        monkeypatch.setattr(budget, "now", lambda: self.time)
+
+
+class Slow(LinearRegression):
+    """A model whose fit takes ten seconds by a clock."""
+
+    clock = None
+
+    def fit(self, X, y):
+        Slow.clock.time += 10
+        return super().fit(X, y)
+
+
+class Endless(LinearRegression):
+    """A model whose fit ends only when it is stopped."""
+
+    clock = None
+
+    def fit(self, X, y):
+        Endless.clock.time += 1000
+        while True:
+            pass
+
+
+def folds_within(seconds, candidates, monkeypatch, clock=None):
+    clock = clock or Clock(monkeypatch)
+    monkeypatch.setattr(Slow, "clock", clock)
+    monkeypatch.setattr(Endless, "clock", clock)
+    deadline = clock.time + seconds
+    folds = cross_validate(
+        problem_of(linear_table()), candidates, settings_of(), deadline
     )
-    monkeypatch.setattr(crossvalidation, "time", clock)
-    candidates = [candidate_of(Ridge(), name) for name in ("first", "second", "third")]
-    problem = problem_of(linear_table())
-    folds = cross_validate(problem, candidates, settings_of(time_limit=3.5))
-    comparison = Comparison.of(problem, "r2", folds)
-    assert [result.name for result in comparison.ranked] == ["first"]
-    second, third = comparison.left_out
+    return Comparison.of(problem_of(linear_table()), "r2", folds)
+
+
+def test_what_does_not_fit_into_the_time_is_not_started(monkeypatch):
+    candidates = [candidate_of(Slow(), name) for name in ("first", "second")]
+    candidates.append(candidate_of(Ridge(), "quick"))
+    clock = Clock(monkeypatch)
+    start = clock.time
+    comparison = folds_within(35, candidates, monkeypatch, clock)
+    # The second could do one fold of two: known after the first, which leaves the time
+    # to the quick one.
+    assert {result.name for result in comparison.ranked} == {"first", "quick"}
+    (second,) = comparison.left_out
     assert "time limit was reached (1 of 2 folds were done)" in second.failure
-    assert "time limit was reached (0 of 2 folds were done)" in third.failure
+    assert clock.time == start + 30
+
+
+def test_a_fit_that_the_deadline_finds_at_work_is_stopped(monkeypatch):
+    candidates = [candidate_of(Ridge(), "quick"), candidate_of(Endless(), "endless")]
+    comparison = folds_within(100, candidates, monkeypatch)
+    assert [result.name for result in comparison.ranked] == ["quick"]
+    assert "time limit was reached (0 of 2" in comparison.left_out[0].failure
+
+
+def test_a_search_is_stopped_as_its_fits_are(monkeypatch):
+    search = GridSearchCV(Endless(), {"fit_intercept": [True, False]}, cv=2)
+    comparison = folds_within(100, [candidate_of(search, "search")], monkeypatch)
+    assert "time limit was reached" in comparison.left_out[0].failure
+
+
+def test_work_that_swallows_the_stop_is_stopped_again(monkeypatch):
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(budget, "PATIENCE", 0.01)
+    caught = []
+
+    def work():
+        clock.time += 2
+        while True:
+            try:
+                while True:
+                    pass
+            except OutOfTime:
+                caught.append(1)
+                if len(caught) == 3:
+                    raise
+
+    with pytest.raises(OutOfTime), stop_at(clock.time + 1):
+        work()
+    assert len(caught) == 3
+
+
+def test_work_in_time_is_left_alone(monkeypatch):
+    clock = Clock(monkeypatch)
+    with stop_at(clock.time + 1):
+        result = sum(range(10_000))
+    clock.time += 2
+    assert result == sum(range(10_000))
+    with stop_at(np.inf):
+        pass
+    with pytest.raises(OutOfTime), stop_at(clock.time):
+        raise AssertionError("the work was started")
+
+
+def test_the_time_is_for_folds_and_for_what_follows():
+    assert Budget.of(100, None) == Budget(np.inf, np.inf)
+    whole = Budget.of(100, 60)
+    assert 100 < whole.folds < whole.fits < 160
+
+
+def fold_of_search(name, elapsed):
+    return Fold(name, 0, 0.5, elapsed, elapsed, parameters={"alpha": 0.1})
+
+
+def test_final_fit_tunes_again_only_where_there_is_time(monkeypatch):
+    clock = Clock(monkeypatch)
+    problem = problem_of(linear_table())
+    search = GridSearchCV(Ridge(), {"alpha": [1e-6, 1e6]}, cv=2)
+    result = Result("model", [fold_of_search("model", 10.0)])
+    fit = crossvalidation.fit_finally
+    arguments = (candidate_of(search), result, problem, settings_of())
+    assert fit(*arguments, clock.time + 100)["model"].alpha == 1e-6
+    # Too little for a search: the settings that the folds chose.
+    assert fit(*arguments, clock.time + 5)["model"].alpha == 0.1
+    assert fit(*arguments, clock.time) is None
 
 
 def test_share_of_zeros_and_choices_of_each_kind_of_model():
@@ -395,33 +557,90 @@ def comparison_of(scores, effects=(), chosen=None):
     return Comparison.of(problem_of(linear_table()), "r2", folds)
 
 
-def test_difference_is_clear_beyond_its_spread():
-    assert Difference("d", np.array([0.1, 0.2, 0.3])).verdict == "helped"
-    assert Difference("d", np.array([-0.1, -0.2, -0.3])).verdict == "made it worse"
-    assert Difference("d", np.array([-0.1, 0.2, 0.1])).verdict == "within the spread"
-    assert Difference("d", np.array([0.0, 0.0])).verdict == "within the spread"
+def test_corrected_t_test_against_a_computation_by_hand():
+    # Mean 0.2, variance 0.01, t = 0.2 / sqrt((1/3 + 1/2) 0.01) = 2.190890 on two
+    # degrees of freedom, for which P(|T| > t) = 1 - t / sqrt(2 + t²).
+    assert corrected_t_test([0.1, 0.2, 0.3], 1 / 2) == pytest.approx(
+        0.1598319, abs=1e-7
+    )
+    assert corrected_t_test([-0.1, -0.2, -0.3], 1 / 2) == corrected_t_test(
+        [0.1, 0.2, 0.3], 1 / 2
+    )
+    # The uncorrected test: t = 0.2 / sqrt(0.01 / 3).
+    assert corrected_t_test([0.1, 0.2, 0.3], 0) == pytest.approx(0.0741799, abs=1e-7)
+
+
+def test_differences_without_spread_have_the_p_value_of_the_sign_test():
+    assert corrected_t_test([0.0] * 5, 1 / 4) == 1
+    assert corrected_t_test([0.2] * 5, 1 / 4) == 2 * 0.5**5
+    assert corrected_t_test([0.7 - 0.5, 0.6 - 0.4], 1) == 2 * 0.5**2
+
+
+def test_holm_against_a_computation_by_hand():
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    np.testing.assert_allclose(holm([0.5, 0.9]), [1.0, 1.0])
+    assert holm([0.02]).tolist() == [0.02]
+    assert holm([]).size == 0
+
+
+def test_under_the_null_few_families_of_eight_have_a_verdict():
+    rng = np.random.default_rng(0)
+    folds, families = 5, 1000
+    # Differences of models that do not differ: the folds share 1 / k of their noise.
+    shared = np.sqrt(1 / folds) * rng.normal(size=(families, 8, 1))
+    own = np.sqrt(1 - 1 / folds) * rng.normal(size=(families, 8, folds))
+    wrong = sum(
+        any(
+            difference.verdict != "no evidence"
+            for difference in Difference.all(dict(enumerate(family)))
+        )
+        for family in shared + own
+    )
+    assert 0.03 < wrong / families < 0.065
+    # What was called helpful before: a mean beyond the standard deviation.
+    spread = np.std(shared + own, axis=2, ddof=1)
+    before = np.abs(np.mean(shared + own, axis=2)) > spread
+    assert np.mean(before.any(axis=1)) > 0.5
+
+
+def test_a_large_difference_is_found():
+    steady = 0.1 + 0.005 * np.array([1.0, -1.0, 0.5, -0.5, 0.0])
+    wild = np.array([0.3, -0.2, 0.1, -0.1, 0.2])
+    verdicts = {
+        difference.name: difference.verdict
+        for difference in Difference.all(
+            {"good": steady, "bad": -steady, "wild": wild, "none": np.zeros(5)}
+        )
+    }
+    assert verdicts == {
+        "good": "helped",
+        "bad": "made it worse",
+        "wild": "no evidence",
+        "none": "no evidence",
+    }
 
 
 def test_words_say_what_helped_and_who_won():
     comparison = comparison_of(
         {
-            UNREGULARIZED: [0.4, 0.5, 0.6],
-            TUNED: [0.6, 0.7, 0.8],
-            "Ridge": [0.7, 0.6, 0.8],
+            UNREGULARIZED: [0.40, 0.50, 0.60, 0.50],
+            TUNED: [0.60, 0.70, 0.80, 0.70],
+            "Ridge": [0.75, 0.65, 0.85, 0.65],
         },
         effects={
-            "l1": [0.6, 0.7, 0.8],
-            "l2": [0.5, 0.4, 0.6],
-            "dropout": [0.1, 0.1, 0.3],
+            "l1": [0.60, 0.71, 0.80, 0.69],
+            "l2": [0.50, 0.40, 0.60, 0.55],
+            "dropout": [0.10, 0.21, 0.30, 0.20],
         },
     )
     text = "\n".join(sentences(comparison))
-    assert "l1 helped most: r2 +0.200 ± 0.000" in text
+    assert "l1 helped most: r2 +0.200 ± 0.008" in text
+    assert "from 0.475" not in text
     assert "from 0.500 to 0.700" in text
-    assert "No difference beyond the spread: l2." in text
+    assert "No evidence of a difference: l2." in text
     assert "Made it worse: dropout." in text
-    assert "has the best mean score: r2 0.700 ± 0.100." in text
-    assert "Within the spread of it" in text
+    assert "Ridge has the best mean score: r2 0.725 ± 0.096." in text
+    assert f"No evidence that it is better than: {TUNED}" in text
 
 
 def test_words_admit_when_nothing_helped():
@@ -430,7 +649,7 @@ def test_words_admit_when_nothing_helped():
         effects={"l1": [0.5, 0.4, 0.61]},
     )
     text = sentences(comparison)[0]
-    assert "No regularizer helped beyond the spread" in text
+    assert "No evidence that a regularizer helped" in text
     assert "better on 2 of 3 folds" in text
 
 
@@ -439,6 +658,39 @@ def test_words_say_when_the_tuned_network_is_clearly_behind():
     text = "\n".join(sentences(comparison))
     assert "Which regularizer helped cannot be said" in text
     assert f"{TUNED} is clearly behind it: -0.767" in text
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e8])
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_absolute_percentage_error"])
+def test_eighty_columns_cut_no_word(scale, scoring):
+    rng = np.random.default_rng(0)
+    names = [c.name for c in build_candidates(problem_of(linear_table()), "r2", 0)]
+    regularizers = ["dropout + early_stopping", "weight_decay", "dropout + l1", "l2"]
+    chosen = [{"early_stopping": True, "dropout": 0.1 * n, "l1": n} for n in range(5)]
+    comparison = comparison_of(
+        {name: -scale * rng.random(5) for name in names},
+        {name: -scale * rng.random(5) for name in regularizers},
+        chosen,
+    )
+    comparison = replace(comparison, scoring=scoring)
+    console = Console(width=80, file=io.StringIO())
+    console.print(results_table(comparison))
+    console.print(effects_table(comparison))
+    for text in [*choices(comparison), *sentences(comparison)]:
+        console.print(text)
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert all(len(line) <= 80 for line in text.splitlines())
+    shown = text.split()
+    whole = [*names, *regularizers, scoring, *choices(comparison)]
+    whole += [effect.verdict for effect in comparison.effects]
+    whole += [comparison.show(r.scores) for r in comparison.ranked]
+    whole += [comparison.show(effect, "+") for effect in comparison.effects]
+    plain = {word.strip(".,;:()") for word in shown}
+    for word in {w.strip(".,;:()") for text in whole for w in text.split()}:
+        assert word in plain, word
+    for name in names:
+        assert name in text
 
 
 def test_a_score_that_is_no_number_cannot_be_ranked():

@@ -1,5 +1,6 @@
 """The models that compete, each a pipeline that tunes itself inside a fold."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +12,7 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from sklearn.linear_model import ElasticNetCV, LassoCV, LogisticRegression, RidgeCV
+from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
@@ -29,6 +30,8 @@ from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._strengths import STRENGTHS
 
 from .columns import scaling_encoder, tree_encoder
+from .errors import InputError
+from .tables import suggest
 
 DUMMY = "Dummy"
 UNREGULARIZED = "skreg, no regularizer"
@@ -37,13 +40,21 @@ TUNED = "skreg, tuned"
 PEER_NETWORK = [{"alpha": [1e-4, 1e-2, 1.0, 10.0]}, {"early_stopping": [True]}]
 TREES = {"max_leaf_nodes": [5, 31], "learning_rate": [0.05, 0.1]}
 LOGISTIC = {"C": np.logspace(-3, 2, 6)}
+RIDGE = {"alpha": np.logspace(-2, 4, 13)}
+# For features and a target of unit variance, where 1 is strong enough for no feature.
+SPARSE = {"alpha": np.logspace(-3.5, 0, 15)}
+MIXED = {"alpha": np.logspace(-3.5, 0.5, 13), "l1_ratio": [0.1, 0.5, 0.9]}
 
 TREE_TYPES = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 # Above this, one held-out quarter tells settings apart as well as three folds do.
 MANY_ROWS = 10_000
-# Rows that a network sees in training: 100 epochs at 20,000 rows.
-ROWS_SEEN = 2_000_000
+# Rows that a network sees in training, in so many epochs at least and at most. With
+# one_cycle, skreg's needs fewer than scikit-learn's, which has no such schedule.
+ROWS_SEEN, EPOCHS = 1_000_000, (20, 60)
+PEER_ROWS_SEEN, PEER_EPOCHS = 2_000_000, (30, 200)
+# saga is one compiled call, which no time limit can end.
+SAGA_ROWS_SEEN, SAGA_EPOCHS = 10_000_000, (50, 500)
 
 
 @dataclass(frozen=True)
@@ -94,45 +105,79 @@ def build_candidates(problem, scoring, seed):
     ]
 
 
+def choose(candidates, asked):
+    """Return the candidates that were asked for, in their own order.
+
+    Parameters
+    ----------
+    candidates : list of Candidate
+    asked : list of str
+        Names or their beginnings, in any case and with any punctuation; several may
+        stand in one text, separated by commas. Empty for all.
+
+    Returns
+    -------
+    list of Candidate
+    """
+    slugs = {_slug(candidate.name): candidate for candidate in candidates}
+    chosen = set()
+    for text in asked:
+        for word in [text] if _slug(text) in slugs else text.split(","):
+            slug = _slug(word)
+            found = [name for name in slugs if f"{name}-".startswith(f"{slug}-")]
+            if not slug or not found:
+                raise InputError(
+                    f"--models {word.strip()} is none of them.{suggest(slug, slugs)} "
+                    f"The models are {', '.join(slugs)}."
+                )
+            chosen |= set(found)
+    return [c for slug, c in slugs.items() if slug in chosen] if asked else candidates
+
+
+def _slug(name):
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")
+
+
 def _regressors(problem, scoring, seed):
     folds = inner_folds(problem, seed)
     tune = partial(GridSearchCV, scoring=scoring, cv=folds)
-    settings = network_settings(problem, seed)
-    network = RegularizedMLPRegressor(l2=0.0, **settings)
-    # skreg's network standardizes its target itself; scikit-learn's has to be helped.
-    peer = TransformedTargetRegressor(
-        MLPRegressor(**settings), transformer=StandardScaler()
-    )
-    peer_grid = [
-        {f"regressor__{name}": values for name, values in grid.items()}
-        for grid in PEER_NETWORK
-    ]
+    network = RegularizedMLPRegressor(l2=0.0, **network_settings(problem, seed))
+    peer = MLPRegressor(**peer_settings(problem, seed))
     trees = HistGradientBoostingRegressor(**tree_settings(problem, seed))
     return {
         DUMMY: DummyRegressor(),
-        "Ridge": RidgeCV(np.logspace(-2, 4, 19)),
-        "Lasso": LassoCV(alphas=50, cv=folds),
-        "ElasticNet": ElasticNetCV(l1_ratio=[0.1, 0.5, 0.9], alphas=50, cv=folds),
+        "Ridge": tune(Ridge(), RIDGE),
+        "Lasso": tune(*_on_scaled_target(Lasso(max_iter=5000), [SPARSE])),
+        "ElasticNet": tune(*_on_scaled_target(ElasticNet(max_iter=5000), [MIXED])),
         "HistGradientBoosting": tune(trees, TREES),
         UNREGULARIZED: network,
         TUNED: tune(network, regularizers(problem)),
-        "scikit-learn MLP": tune(peer, peer_grid),
+        # skreg's network standardizes its target itself.
+        "scikit-learn MLP": tune(*_on_scaled_target(peer, PEER_NETWORK)),
     }
+
+
+def _on_scaled_target(model, grid):
+    """Return a regressor of the standardized target, and its grid."""
+    scaled = TransformedTargetRegressor(model, transformer=StandardScaler())
+    return scaled, [
+        {f"regressor__{name}": values for name, values in part.items()} for part in grid
+    ]
 
 
 def _classifiers(problem, scoring, seed):
     tune = partial(GridSearchCV, scoring=scoring, cv=inner_folds(problem, seed))
-    settings = network_settings(problem, seed)
-    network = RegularizedMLPClassifier(l2=0.0, **settings)
+    network = RegularizedMLPClassifier(l2=0.0, **network_settings(problem, seed))
+    peer = MLPClassifier(**peer_settings(problem, seed))
     trees = HistGradientBoostingClassifier(**tree_settings(problem, seed))
     return {
         DUMMY: DummyClassifier(),
-        "Logistic, l2": tune(_logistic("l2", seed), LOGISTIC),
-        "Logistic, l1": tune(_logistic("l1", seed), LOGISTIC),
+        "Logistic, l2": tune(_logistic("l2", problem, seed), LOGISTIC),
+        "Logistic, l1": tune(_logistic("l1", problem, seed), LOGISTIC),
         "HistGradientBoosting": tune(trees, TREES),
         UNREGULARIZED: network,
         TUNED: tune(network, regularizers(problem)),
-        "scikit-learn MLP": tune(MLPClassifier(**settings), PEER_NETWORK),
+        "scikit-learn MLP": tune(peer, PEER_NETWORK),
     }
 
 
@@ -178,15 +223,37 @@ def inner_folds(problem, seed):
     return split(n_splits=3, shuffle=True, random_state=seed)
 
 
-def network_settings(problem, seed):
-    """Return what skreg's and scikit-learn's networks have in common."""
-    rows = len(problem.y)
+def _shared_settings(problem, seed):
     return {
         "hidden_layer_sizes": (64, 64),
-        "batch_size": 32 if rows < 2_000 else 200,
-        "max_iter": int(np.clip(ROWS_SEEN // rows, 30, 200)),
+        "batch_size": 32 if len(problem.y) < 2_000 else 200,
         "random_state": seed,
     }
+
+
+def network_settings(problem, seed):
+    """Return the settings of skreg's network, as its guide advises.
+
+    A cycle of the rate up to 0.01 ends by itself; early stopping, where it is chosen,
+    then keeps the best epoch of all.
+    """
+    return _shared_settings(problem, seed) | {
+        "learning_rate": "one_cycle",
+        "learning_rate_init": 0.01,
+        "max_iter": _epochs(problem, ROWS_SEEN, EPOCHS),
+        "n_iter_no_change": float("inf"),
+    }
+
+
+def peer_settings(problem, seed):
+    """Return the settings of scikit-learn's network."""
+    return _shared_settings(problem, seed) | {
+        "max_iter": _epochs(problem, PEER_ROWS_SEEN, PEER_EPOCHS)
+    }
+
+
+def _epochs(problem, rows_seen, bounds):
+    return int(np.clip(rows_seen // len(problem.y), *bounds))
 
 
 def tree_settings(problem, seed):
@@ -197,7 +264,7 @@ def tree_settings(problem, seed):
     }
 
 
-def _logistic(penalty, seed):
+def _logistic(penalty, problem, seed):
     """Return a logistic regression; saga is the one solver for l1 and many classes."""
     if parse_version(sklearn.__version__) >= parse_version("1.8"):
         chosen = {"l1_ratio": float(penalty == "l1")}
@@ -205,4 +272,7 @@ def _logistic(penalty, seed):
         chosen = {"penalty": penalty}
     if penalty == "l1":
         chosen |= {"solver": "saga", "tol": 1e-3, "random_state": seed}
+        return LogisticRegression(
+            max_iter=_epochs(problem, SAGA_ROWS_SEEN, SAGA_EPOCHS), **chosen
+        )
     return LogisticRegression(max_iter=500, **chosen)

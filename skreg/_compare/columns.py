@@ -1,19 +1,16 @@
 """Columns of a table: their kinds, and the way from each kind to numbers."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 from pandas.api import types
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import (
-    FunctionTransformer,
-    OneHotEncoder,
-    OrdinalEncoder,
-    StandardScaler,
-)
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from skreg.tables import TableCleaner
 
 # A category in fewer than 0.5 % of the rows is pooled with the other rare ones.
 RARE = 0.005
@@ -21,8 +18,54 @@ MAX_CATEGORIES = 40
 # HistGradientBoosting bins a column into at most 255 categories.
 MAX_TREE_CATEGORIES = 250
 
-CYCLES_IN_DAYS = {"year": 365.2425, "week": 7.0, "day": 1.0}
 ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+
+# Names that writers of tables give to the number of a row. The first are never those
+# of features.
+NAMELESS = re.compile(r"(unnamed: \d+|index|level_\d+|__index_level_\d+__)(\.\d+)?")
+NUMBERS_OF_ROWS = frozenset(
+    [
+        "id",
+        "ids",
+        "idx",
+        "index",
+        "row",
+        "rows",
+        "rowid",
+        "rowname",
+        "rownames",
+        "rownum",
+        "rownumber",
+        "rownr",
+        "rowno",
+        "no",
+        "nr",
+        "num",
+        "nummer",
+        "number",
+        "sno",
+        "srno",
+        "slno",
+        "serial",
+        "record",
+        "recordid",
+        "recno",
+        "obs",
+        "observation",
+        "case",
+        "caseid",
+        "sample",
+        "sampleid",
+        "key",
+        "lfd",
+        "lfdnr",
+        "zeile",
+        "uid",
+        "uuid",
+        "guid",
+        "pk",
+    ]
+)
 
 NUMBER_KINDS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
 DATE_KINDS = {"date", "datetime", "datetime64"}
@@ -33,26 +76,26 @@ is_text = make_column_selector(dtype_exclude=float)
 
 @dataclass(frozen=True)
 class Columns:
-    """Names of the usable columns by kind, and of the unusable ones."""
+    """Names of the usable columns by kind, and of the unusable ones.
+
+    Where the kind is not the plain one for ``TableCleaner``, it stands in `kinds`.
+    """
 
     numbers: list[str]
     dates: list[str]
     texts: list[str]
     useless: list[str]
 
+    kinds: dict[str, str] = field(default_factory=dict)
+
     def cleaner(self):
         """Return the pipeline step that gives each column its kind's type."""
-        return FunctionTransformer(
-            clean_table,
-            kw_args={
-                "numbers": self.numbers,
-                "dates": self.dates,
-                "texts": self.texts,
-            },
-        )
+        columns = {name: self.kinds.get(name, "number") for name in self.numbers}
+        columns |= {name: self.kinds.get(name, "date") for name in self.dates}
+        return TableCleaner(columns | dict.fromkeys(self.texts, "text"))
 
 
-def find_columns(table):
+def find_columns(table, kinds=None):
     """Sort the columns of a table by kind.
 
     Booleans and durations count as numbers. A text column in which every value starts
@@ -62,6 +105,8 @@ def find_columns(table):
     Parameters
     ----------
     table : pandas.DataFrame
+    kinds : dict of str to str or None
+        The form that numbers and dates had as texts, where they were read from such.
 
     Returns
     -------
@@ -70,7 +115,76 @@ def find_columns(table):
     by_kind = {"number": [], "date": [], "text": [], "useless": []}
     for name in table.columns:
         by_kind[_kind(table[name])].append(name)
-    return Columns(*by_kind.values())
+    return Columns(*by_kind.values(), kinds or {})
+
+
+def find_row_numbers(table):
+    """Find the columns that number or name the rows, and those that may.
+
+    A number of the row is a feature of the file, not of what the row is about: with
+    rows sorted by class it gives the class away. A column without a name numbers the
+    rows if no two values are the same; so does one with a name such as "id" or
+    "customer_id". A year or a time that happens to count has another name, and stays.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+
+    Returns
+    -------
+    certain, doubtful : list of str
+        The doubtful ones count the rows from 0 or 1 under a name that says nothing.
+    """
+    certain, doubtful = [], []
+    for name in table.columns:
+        column = table[name]
+        if len(column) < 2 or not _may_name_rows(column):
+            continue
+        if _is_called_a_number(name):
+            certain.append(name)
+        elif _counts(column):
+            doubtful.append(name)
+    return certain, doubtful
+
+
+def _may_name_rows(column):
+    """Whether all values differ, and are whole numbers or texts."""
+    if types.is_bool_dtype(column) or types.is_datetime64_any_dtype(column):
+        return False
+    try:
+        if column.isna().any() or not column.is_unique:
+            return False
+    except TypeError:  # unhashable values
+        return False
+    if types.is_numeric_dtype(column):
+        return bool((column % 1 == 0).all())
+    return types.infer_dtype(column) == "string" and not _is_iso_date(column)
+
+
+def _is_called_a_number(name):
+    name = str(name).strip()
+    if NAMELESS.fullmatch(name.casefold()) or name in ("#", "№", "n°"):
+        return True
+    # CustomerId and customer_id are words that end in id; paid and humid are not.
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    words = re.sub(r"(?<=[a-z])(ID)$", r" \1", words)
+    words = [word for word in re.split(r"[^0-9a-z]+", words.casefold()) if word]
+    if not words:
+        return False
+    return "".join(words) in NUMBERS_OF_ROWS or words[-1] in (
+        "id",
+        "idx",
+        "uuid",
+        "guid",
+    )
+
+
+def _counts(column):
+    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
+    if not types.is_numeric_dtype(column):
+        return False
+    values = column.to_numpy(dtype=float)
+    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
 
 
 def _kind(column):
@@ -93,50 +207,6 @@ def _kind(column):
 
 def _is_iso_date(column):
     return column.dropna().astype(str).str.match(ISO_DATE).all()
-
-
-def clean_table(table, numbers, dates, texts):
-    """Return the columns as float64 or text, with NaN where a value is missing.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    numbers, dates, texts : list of str
-        Names of the columns of each kind.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
-    parts = [_as_number(table[name]) for name in numbers]
-    parts += [_as_cycles(table[name]) for name in dates]
-    parts += [_as_text(table[name]) for name in texts]
-    return pd.concat(parts, axis=1)
-
-
-def _as_number(column):
-    if types.is_timedelta64_dtype(column):
-        column = column.dt.total_seconds()
-    values = column.to_numpy(dtype=float, na_value=np.nan)
-    values = np.where(np.isfinite(values), values, np.nan)
-    return pd.Series(values, column.index, name=column.name)
-
-
-def _as_cycles(column):
-    """Days since 1970, and the place in the year, the week and the day."""
-    dates = pd.to_datetime(column, utc=True, format="ISO8601", errors="coerce")
-    days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
-    parts = {column.name: days}
-    for cycle, length in CYCLES_IN_DAYS.items():
-        angle = 2 * np.pi * days / length
-        parts[f"{column.name} ({cycle}, sin)"] = np.sin(angle)
-        parts[f"{column.name} ({cycle}, cos)"] = np.cos(angle)
-    return pd.DataFrame(parts, dtype=float)
-
-
-def _as_text(column):
-    values = column.astype(object).where(column.notna(), np.nan)
-    return values.map(str, na_action="ignore").astype(object)
 
 
 def scaling_encoder():

@@ -9,11 +9,14 @@ from rich.console import Console
 
 from skreg import __version__
 
+from .budget import now
+from .candidates import build_candidates, choose
 from .crossvalidation import Settings, check_scoring
 from .errors import InputError
 from .files import make_folder
-from .problem import load_problem
+from .problem import Selection, load_problem
 from .run import run
+from .tables import Reading
 
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, rich_markup_mode="markdown"
@@ -54,12 +57,14 @@ def skreg(
 
 @app.command()
 def compare(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Argument(
             metavar="DATA",
             show_default=False,
-            help="A .csv or .parquet file. Without it: scikit-learn's diabetes data.",
+            help="A .csv, .tsv or .txt file, also as .gz, .bz2, .xz or .zip, or a "
+            ".parquet file. Without it: scikit-learn's diabetes data.",
         ),
     ] = None,
     target: Annotated[
@@ -69,7 +74,9 @@ def compare(
     task: Annotated[
         Task,
         typer.Option(
-            help="auto: texts, booleans and few different whole numbers are classes."
+            metavar="TASK",
+            help="classification, regression or auto: texts, booleans and few "
+            "different whole numbers are classes.",
         ),
     ] = Task.auto,
     scoring: Annotated[
@@ -80,17 +87,64 @@ def compare(
             help="A scorer of scikit-learn. Tuning goes by it too.",
         ),
     ] = None,
-    cv: Annotated[int, typer.Option(min=2, help="Number of folds.")] = 5,
+    cv: Annotated[
+        int, typer.Option(metavar="FOLDS", min=2, help="Number of folds.")
+    ] = 5,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAMES",
+            show_default="all",
+            help="The models to compare, or beginnings of their names: ridge,skreg.",
+        ),
+    ] = None,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMNS", help="Columns to leave out: name,phone."),
+    ] = None,
+    sample: Annotated[
+        int | None,
+        typer.Option(
+            metavar="ROWS", min=1, help="Compare on so many rows, drawn at random."
+        ),
+    ] = None,
+    sep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHARACTER",
+            show_default="found out",
+            help="What separates the fields, such as ; or tab.",
+        ),
+    ] = None,
+    decimal: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MARK", show_default="found out", help="The decimal mark, . or ,"
+        ),
+    ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="found out",
+            help="Of the characters, such as latin-1.",
+        ),
+    ] = None,
     n_jobs: Annotated[
         int,
         typer.Option(
-            callback=_check_n_jobs, help="Number of processes; -1: one per processor."
+            metavar="PROCESSES",
+            callback=_check_n_jobs,
+            help="Number of processes; -1: one per processor.",
         ),
     ] = -1,
     seed: Annotated[
         int,
         typer.Option(
-            min=0, max=2**32 - 1, help="Decides the folds and all that is random."
+            metavar="NUMBER",
+            min=0,
+            max=2**32 - 1,
+            help="Decides the folds and all that is random.",
         ),
     ] = 0,
     time_limit: Annotated[
@@ -98,7 +152,7 @@ def compare(
         typer.Option(
             metavar="SECONDS",
             min=0,
-            help="After it no further fold is started. What that leaves out is said.",
+            help="For all of it. What cannot be done in time is left out, and said.",
         ),
     ] = None,
     output: Annotated[
@@ -115,13 +169,19 @@ def compare(
     gradient boosting, scikit-learn's network and a dummy. What can be tuned is tuned
     inside each fold; all share the same imputing, scaling and encoding.
     """
+    start = (context.obj or {}).get("start", now())
     try:
-        problem = load_problem(data, target, task, cv)
+        problem = load_problem(
+            *(data, target, task, cv),
+            reading=Reading(sep, decimal, encoding),
+            selection=Selection(tuple(drop or ()), sample, seed),
+        )
         scoring = check_scoring(problem, scoring)
+        candidates = choose(build_candidates(problem, scoring, seed), models or [])
         make_folder(output)
     except InputError as error:
         Console(stderr=True, highlight=False, markup=False).print(f"Error: {error}")
         raise typer.Exit(2) from error
     settings = Settings(scoring, cv, seed, n_jobs, time_limit)
-    if not run(problem, settings, output):
+    if not run(problem, candidates, settings, output, start):
         raise typer.Exit(1)

@@ -15,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
+from . import budget
 from .candidates import TUNED
 from .errors import InputError
 from .tables import suggest
@@ -33,7 +34,7 @@ class Settings:
     seed : int
     n_jobs : int
     time_limit : float or None
-        Seconds after which no fold is started.
+        Seconds that the whole comparison may take.
     """
 
     scoring: str
@@ -55,10 +56,14 @@ class Fold:
         NaN when the fit failed or was not started.
     seconds : float
         Time of the fit, tuning included.
+    elapsed : float
+        The same with the scoring, and the fits of single regularizers.
     zeros : float
         Share of the weights that are exactly zero; NaN for models without weights.
     chosen : dict
-        The settings that tuning chose.
+        The settings that tuning chose, in words.
+    parameters : dict
+        The same, as `set_params` takes them.
     regularizers : dict of str to float
         For the tuned network: the score of each regularizer at its best setting.
     warnings : Counter
@@ -71,56 +76,117 @@ class Fold:
     number: int
     score: float = np.nan
     seconds: float = np.nan
+    elapsed: float = 0.0
     zeros: float = np.nan
     chosen: dict = field(default_factory=dict)
+    parameters: dict = field(default_factory=dict)
     regularizers: dict = field(default_factory=dict)
     warnings: Counter = field(default_factory=Counter)
     failure: str = ""
 
 
-def cross_validate(problem, candidates, settings):
+def cross_validate(problem, candidates, settings, deadline=math.inf):
     """Yield each candidate's result on each fold as it arrives.
 
     One job is one candidate on one fold, on one thread: so jobs do not fight for the
     processors, and the number of jobs decides nothing but the time. They start in the
     order of the candidates.
 
+    A candidate whose folds, by the time of those that are done, will not all be done by
+    the deadline is given up at once, so that the next ones have the time. A fit that
+    the deadline finds at work is stopped.
+
     Parameters
     ----------
     problem : Problem
     candidates : list of Candidate
     settings : Settings
+    deadline : float
+        By the clock of `budget.now`.
 
     Yields
     ------
     Fold
     """
-    limit = math.inf if settings.time_limit is None else settings.time_limit
-    deadline = time.time() + limit
     splitter = StratifiedKFold if problem.is_classification else KFold
     split = splitter(settings.folds, shuffle=True, random_state=settings.seed)
     parts = list(split.split(problem.X, problem.y))
+    plan = Plan(deadline, joblib.effective_n_jobs(settings.n_jobs))
     run = joblib.delayed(_run_fold)
-    yield from joblib.Parallel(settings.n_jobs, return_as="generator_unordered")(
-        run(candidate, problem, settings.scoring, number, train, test, deadline)
-        for candidate in candidates
-        for number, (train, test) in enumerate(parts)
+
+    def jobs():
+        for candidate in candidates:
+            for number, (train, test) in enumerate(parts):
+                if plan.allows(candidate.name, len(parts) - number):
+                    yield run(
+                        *(candidate, problem, settings.scoring, number),
+                        *(train, test, deadline),
+                    )
+                else:
+                    plan.skipped.append(
+                        Fold(candidate.name, number, failure=OUT_OF_TIME)
+                    )
+
+    # Without a limit, jobs wait in the processes; with one, they wait for its decision.
+    ahead = "2*n_jobs" if deadline == math.inf else "n_jobs"
+    parallel = joblib.Parallel(
+        settings.n_jobs, return_as="generator_unordered", pre_dispatch=ahead
     )
+    for fold in parallel(jobs()):
+        plan.learn(fold)
+        yield fold
+    yield from plan.skipped
+
+
+class Plan:
+    """Which folds are worth starting before a deadline.
+
+    Attributes
+    ----------
+    skipped : list of Fold
+        Those that were not.
+    """
+
+    def __init__(self, deadline, n_jobs):
+        self.deadline = deadline
+        self.n_jobs = n_jobs
+        self.seconds = {}
+        self.given_up = set()
+        self.skipped = []
+
+    def allows(self, name, folds):
+        """Whether a candidate's last so many folds should be started."""
+        rounds = math.ceil(folds / self.n_jobs)
+        end = budget.now() + self.seconds.get(name, 0) * rounds
+        if end >= self.deadline and self.deadline != math.inf:
+            self.given_up.add(name)
+        return name not in self.given_up
+
+    def learn(self, fold):
+        """Take note of what a fold took."""
+        if fold.failure == OUT_OF_TIME:
+            self.given_up.add(fold.candidate)
+        elif not fold.failure:
+            known = self.seconds.get(fold.candidate, 0)
+            self.seconds[fold.candidate] = max(known, fold.elapsed)
 
 
 def _run_fold(candidate, problem, scoring, number, train, test, deadline):
     """Fit and score one candidate on one fold, whatever happens."""
-    if time.time() >= deadline:
-        return Fold(candidate.name, number, failure=OUT_OF_TIME)
+    start = budget.now()
     with threadpool_limits(1), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            outcome = _fit_and_score(candidate, problem, scoring, train, test)
+            with budget.stop_at(deadline):
+                outcome = _fit_and_score(candidate, problem, scoring, train, test)
+        except budget.OutOfTime:
+            return Fold(candidate.name, number, failure=OUT_OF_TIME)
         # Any candidate may fail on data that suit the others; the comparison goes on.
         except Exception as error:
             outcome = {"failure": f"{type(error).__name__}: {error}"}
     counts = Counter(warning.category.__name__ for warning in caught)
-    return Fold(candidate.name, number, warnings=counts, **outcome)
+    elapsed = budget.now() - start
+    return Fold(candidate.name, number, warnings=counts, elapsed=elapsed, **outcome)
 
 
 def _fit_and_score(candidate, problem, scoring, train, test):
@@ -137,6 +203,7 @@ def _fit_and_score(candidate, problem, scoring, train, test):
         "seconds": seconds,
         "zeros": zero_share(model),
         "chosen": chosen_settings(model),
+        "parameters": getattr(model, "best_params_", {}),
     }
     if candidate.name == TUNED:
         encode = pipeline[:-1].transform
@@ -166,26 +233,42 @@ def _best_of_each(search, X, y):
             yield name, clone(search.estimator).set_params(**setting).fit(X, y)
 
 
-def fit_finally(candidate, problem, settings):
+def fit_finally(candidate, result, problem, settings, deadline=math.inf):
     """Fit a candidate on all rows.
 
     Parameters
     ----------
     candidate : Candidate
+    result : Result
+        Of its folds. Where the time is too short to tune once more, the settings that
+        most of them chose are taken.
     problem : Problem
     settings : Settings
+    deadline : float
+        By the clock of `budget.now`.
 
     Returns
     -------
-    sklearn.pipeline.Pipeline
-        With the model that tuning chose in the place of the search.
+    sklearn.pipeline.Pipeline or None
+        With the model that tuning chose in the place of the search. None where the
+        deadline came first.
     """
     pipeline = clone(candidate.pipeline)
-    if isinstance(pipeline["model"], GridSearchCV):
-        pipeline.set_params(model__n_jobs=settings.n_jobs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what there is to say was said for the folds
-        pipeline.fit(problem.X, problem.y)
+    model = pipeline["model"]
+    # All rows are folds / (folds - 1) times those of a fold, and cost a little more.
+    seconds = 1.5 * max(fold.elapsed for fold in result.folds)
+    if isinstance(model, GridSearchCV):
+        if budget.now() + seconds < deadline:
+            pipeline.set_params(model__n_jobs=settings.n_jobs)
+        else:
+            model = clone(model.estimator).set_params(**result.commonest)
+            pipeline.set_params(model=model)
+    try:
+        with warnings.catch_warnings(), budget.stop_at(deadline):
+            warnings.simplefilter("ignore")  # it was said for the folds
+            pipeline.fit(problem.X, problem.y)
+    except budget.OutOfTime:
+        return None
     model = getattr(pipeline["model"], "best_estimator_", pipeline["model"])
     return Pipeline([*pipeline.steps[:-1], ("model", model)])
 
@@ -212,11 +295,7 @@ def chosen_settings(model):
         return {
             name.removeprefix("regressor__"): value for name, value in chosen.items()
         }
-    return {
-        name.rstrip("_"): float(getattr(model, name))
-        for name in ("alpha_", "l1_ratio_")
-        if hasattr(model, name)
-    }
+    return {}
 
 
 def check_scoring(problem, scoring):

@@ -30,15 +30,15 @@ def make_folder(folder):
         ) from error
 
 
-def write_files(folder, comparison, pipeline, settings):
-    """Write the table, the record, the picture and the pipeline.
+def write_files(folder, comparison, pipelines, settings):
+    """Write the table, the record, the picture and the pipelines.
 
     Parameters
     ----------
     folder : pathlib.Path
     comparison : Comparison
-    pipeline : sklearn.pipeline.Pipeline
-        The best one, fitted.
+    pipelines : dict of str to (str, sklearn.pipeline.Pipeline)
+        By the name of its file: the name of the candidate, and what was fitted.
     settings : Settings
 
     Returns
@@ -50,16 +50,15 @@ def write_files(folder, comparison, pipeline, settings):
     text = json.dumps(record(comparison, settings), indent=2, ensure_ascii=False)
     (folder / "results.json").write_text(text + "\n", encoding="utf-8")
     draw(comparison).savefig(folder / "comparison.png")
-    joblib.dump(pipeline, folder / "best_pipeline.joblib")
-    return {
+    written = {
         "comparison.png": "the picture",
         "results.csv": "the table",
         "results.json": "every fold, and how to repeat it",
-        "best_pipeline.joblib": (
-            f"{comparison.ranked[0].name}, fitted on all rows; "
-            "joblib.load(...).predict takes a table with the same columns"
-        ),
     }
+    for name, (candidate, pipeline) in pipelines.items():
+        joblib.dump(pipeline, folder / name)
+        written[name] = f"{candidate}, fitted on all rows"
+    return written
 
 
 def results_frame(comparison):
@@ -120,6 +119,7 @@ def record(comparison, settings):
             {
                 "name": effect.name,
                 "change": effect.values.tolist(),
+                "p": effect.p,
                 "verdict": effect.verdict,
             }
             for effect in comparison.effects

@@ -7,12 +7,18 @@ import numpy as np
 
 from .candidates import TUNED, UNREGULARIZED
 from .problem import Problem
+from .significance import LEVEL, corrected_t_test, holm
 
+HELPED, WORSE, UNDECIDED = "helped", "made it worse", "no evidence"
 WORDINGS = {
-    "helped": "Helped as well: {}.",
-    "within the spread": "No difference beyond the spread: {}.",
-    "made it worse": "Made it worse: {}.",
+    HELPED: "Helped as well: {}.",
+    UNDECIDED: "No evidence of a difference: {}.",
+    WORSE: "Made it worse: {}.",
 }
+TEST = (
+    "p: corrected resampled t test (Nadeau & Bengio 2003), Holm's correction for all "
+    f"rows; below {LEVEL:g} counts."
+)
 
 
 @dataclass(frozen=True)
@@ -32,24 +38,57 @@ class Sample:
         return float(np.std(self.values, ddof=1))
 
 
+@dataclass(frozen=True)
 class Difference(Sample):
-    """Differences between two models' scores, fold by fold."""
+    """Differences between two models' scores, fold by fold.
 
-    @property
-    def is_clear(self):
-        """Whether the mean difference exceeds its spread over the folds."""
-        return abs(self.mean) > self.spread
+    Attributes
+    ----------
+    p : float
+        Of the corrected resampled t test, corrected for its companions too.
+    """
+
+    p: float
+
+    @classmethod
+    def all(cls, values):
+        """Test differences together.
+
+        Parameters
+        ----------
+        values : dict of str to ndarray
+            A difference per fold under each name.
+
+        Returns
+        -------
+        list of Difference
+        """
+        p_values = [
+            corrected_t_test(differences, 1 / (len(differences) - 1))
+            for differences in values.values()
+        ]
+        return [
+            cls(name, differences, float(p))
+            for (name, differences), p in zip(
+                values.items(), holm(p_values), strict=True
+            )
+        ]
 
     @property
     def better(self):
         """On how many folds the first model was better."""
-        return f"{np.sum(self.values > 0)} of {len(self.values)} folds"
+        return f"{np.sum(self.values > 0)} of {len(self.values)}"
 
     @property
     def verdict(self):
-        if not self.is_clear:
-            return "within the spread"
-        return "helped" if self.mean > 0 else "made it worse"
+        if self.p >= LEVEL:
+            return UNDECIDED
+        return HELPED if self.mean > 0 else WORSE
+
+    @property
+    def shown_p(self):
+        """The p value in few digits."""
+        return f"{self.p:.3f}" if self.p >= 0.001 else "<0.001"
 
 
 @dataclass(frozen=True)
@@ -81,6 +120,12 @@ class Result:
         return (
             "" if np.isfinite(self.scores.values).all() else "its score is not finite"
         )
+
+    @property
+    def commonest(self):
+        """The parameters that tuning chose on most folds, the first of equals."""
+        parameters = [fold.parameters for fold in self.folds]
+        return max(parameters, key=parameters.count)
 
     @property
     def choice(self):
@@ -150,14 +195,13 @@ class Comparison:
         if plain is None or tuned is None:
             return []
         names = set.intersection(*(set(fold.regularizers) for fold in tuned.folds))
-        effects = [
-            Difference(
-                name,
-                np.array([fold.regularizers[name] for fold in tuned.folds])
-                - plain.scores.values,
-            )
-            for name in sorted(names)
-        ]
+        effects = Difference.all(
+            {
+                name: np.array([fold.regularizers[name] for fold in tuned.folds])
+                - plain.scores.values
+                for name in sorted(names)
+            }
+        )
         return sorted(effects, key=lambda effect: -effect.mean)
 
     @property
@@ -217,18 +261,19 @@ def _on_regularizers(comparison):
         return
     show, scoring = comparison.show, comparison.scoring
     best, plain = effects[0], comparison[UNREGULARIZED].scores
-    if best.is_clear and best.mean > 0:
+    if best.verdict == HELPED:
         before = f"{plain.mean:,.{comparison.decimals}f}"
         after = f"{plain.mean + best.mean:,.{comparison.decimals}f}"
         yield (
             f"{best.name} helped most: {scoring} {show(best, '+')} over the folds "
-            f"against the same network without a regularizer, from {before} to {after}."
+            f"against the same network without a regularizer, from {before} to {after} "
+            f"(p = {best.shown_p})."
         )
     else:
         yield (
-            f"No regularizer helped beyond the spread over the folds; the best, "
-            f"{best.name}, changed {scoring} by {show(best, '+')} and was better on "
-            f"{best.better}."
+            f"No evidence that a regularizer helped; the best, {best.name}, changed "
+            f"{scoring} by {show(best, '+')} and was better on {best.better} folds "
+            f"(p = {best.shown_p})."
         )
     for verdict, wording in WORDINGS.items():
         names = [effect.name for effect in effects[1:] if effect.verdict == verdict]
@@ -245,14 +290,17 @@ def _on_winner(comparison):
         f"{winner.name} has the best mean score: {comparison.scoring} "
         f"{comparison.show(winner)}."
     )
-    gaps = [Difference(other.name, other.values - winner.values) for other in others]
-    near = [gap for gap in gaps if not gap.is_clear]
+    gaps = Difference.all({o.name: o.values - winner.values for o in others})
+    near = [gap for gap in gaps if gap.verdict == UNDECIDED]
     if near:
         listing = "; ".join(f"{gap.name} ({comparison.show(gap, '+')})" for gap in near)
-        yield f"Within the spread of it, fold by fold: {listing}."
-    tuned = next((gap for gap in gaps if gap.name == TUNED and gap.is_clear), None)
+        yield f"No evidence that it is better than: {listing}."
+    tuned = next((gap for gap in gaps if gap.name == TUNED and gap not in near), None)
     if tuned:
-        yield f"{TUNED} is clearly behind it: {comparison.show(tuned, '+')}."
+        yield (
+            f"{TUNED} is clearly behind it: {comparison.show(tuned, '+')} "
+            f"(p = {tuned.shown_p})."
+        )
 
 
 def _on_left_out(comparison):

@@ -3,6 +3,7 @@
 from matplotlib.figure import Figure
 
 from .candidates import DUMMY, TUNED
+from .findings import HELPED
 
 PLAIN, MARKED, FAINT, GRID = "#5b6770", "#c8501e", "#b9c0c5", "#e6e9eb"
 
@@ -30,7 +31,7 @@ def draw(comparison):
     panels[0].set_title("Candidates", loc="left")
     panels[0].set_xlabel(_score_label(comparison))
     if effects:
-        helped = {effect.name for effect in effects if effect.verdict == "helped"}
+        helped = {effect.name for effect in effects if effect.verdict == HELPED}
         panels[1].axvline(0, color=PLAIN, linewidth=1, zorder=1)
         _draw_samples(panels[1], effects, marked=helped)
         panels[1].set_title("Each regularizer against none", loc="left")

@@ -7,9 +7,9 @@ import pandas as pd
 from pandas.api import types
 from sklearn.datasets import load_diabetes
 
-from .columns import Columns, find_columns
+from .columns import Columns, find_columns, find_row_numbers
 from .errors import InputError
-from .tables import read_table, suggest
+from .tables import Reading, Table, read_table, suggest
 
 # Whole numbers are classes when few differ and each comes often.
 MAX_CLASSES = 20
@@ -50,7 +50,26 @@ class Problem:
         return "classification" if self.is_classification else "regression"
 
 
-def load_problem(path, target, task, folds):
+@dataclass(frozen=True)
+class Selection:
+    """What of a table is used.
+
+    Attributes
+    ----------
+    drop : tuple of str
+        Names of columns to leave out; several may stand in one text, after commas.
+    sample : int or None
+        Number of rows to draw; None for all.
+    seed : int
+        Decides which.
+    """
+
+    drop: tuple = ()
+    sample: int | None = None
+    seed: int = 0
+
+
+def load_problem(path, target, task, folds, reading=None, selection=None):
     """Read the data, or the bundled set without a path, and state the problem.
 
     The bundled set is diabetes: 442 noisy rows on which Ridge and Lasso are hard to
@@ -64,20 +83,28 @@ def load_problem(path, target, task, folds):
     task : {"auto", "classification", "regression"}
     folds : int
         Number of folds that the rows must fill.
+    reading : Reading or None
+    selection : Selection or None
 
     Returns
     -------
     Problem
     """
     if path is not None:
-        return state_problem(path.name, read_table(path), target, task, folds)
+        table = read_table(path, reading, target)
+        return state_problem(path.name, table, target, task, folds, selection)
     if target is not None:
         raise InputError(
             f"--target {target} names a column of a file, but no file is given. "
             f"Run: skreg compare DATA.csv --target {target}"
         )
-    table = load_diabetes(as_frame=True, scaled=False).frame
-    problem = state_problem("diabetes", table, "target", task, folds)
+    if reading not in (None, Reading()):
+        raise InputError(
+            "--sep, --decimal and --encoding say how a file is read, but no file is "
+            "given. Run: skreg compare DATA.csv --target COLUMN"
+        )
+    table = Table(load_diabetes(as_frame=True, scaled=False).frame)
+    problem = state_problem("diabetes", table, "target", task, folds, selection)
     problem.notes.append(
         "No file was given, so these are data that scikit-learn bundles: few and noisy "
         "rows, hard on a network, easy for Ridge and Lasso."
@@ -85,39 +112,121 @@ def load_problem(path, target, task, folds):
     return problem
 
 
-def state_problem(name, table, target, task, folds):
+def state_problem(name, table, target, task, folds, selection=None):
     """Split a table into predictors and target, and settle the task.
 
     Parameters
     ----------
     name : str
-    table : pandas.DataFrame
+    table : Table or pandas.DataFrame
     target : str or None
     task : {"auto", "classification", "regression"}
     folds : int
+    selection : Selection or None
 
     Returns
     -------
     Problem
     """
-    _check_target(table, target)
-    notes = []
-    table = _drop_missing_target(table, target, notes)
-    _check_rows(table[target], folds)
+    selection = selection or Selection()
+    table = table if isinstance(table, Table) else Table(table)
+    notes, frame = list(table.notes), table.frame
+    _check_target(frame, target)
+    frame = _drop_columns(frame, target, selection.drop)
+    frame = _drop_copies(frame, target, table.originals, notes)
+    frame = _drop_missing_target(frame, target, notes)
+    _check_rows(frame[target], folds)
     if task == "auto":
-        task = find_task(table[target])
-        notes.append(_explain_task(table[target], task))
+        task = find_task(frame[target])
+        notes.append(_explain_task(frame[target], task))
     is_classification = task == "classification"
+    frame = _drop_row_numbers(frame, target, notes)
+    frame = _draw_rows(frame, target, is_classification, selection, notes)
+    _check_rows(frame[target], folds)
     if is_classification:
-        table = _drop_rare_classes(table, target, folds, notes)
-        y = _as_labels(table[target])
+        frame = _drop_rare_classes(frame, target, folds, notes)
+        y = _as_labels(frame[target])
     else:
-        y = _as_quantity(table[target])
-    X = table.drop(columns=target)
-    columns = find_columns(X)
+        y = _as_quantity(frame[target])
+    X = frame.drop(columns=target)
+    columns = find_columns(X, table.kinds)
     _note_columns(X, columns, notes)
+    _note_leaks(X, y, columns, target, notes)
     X = X.drop(columns=columns.useless)
     return Problem(name, X, y, target, is_classification, columns, notes)
+
+
+def _drop_columns(frame, target, asked):
+    names = set()
+    for text in asked:
+        for name in [text] if text in frame.columns else text.split(","):
+            name = name.strip()
+            if name == target:
+                raise InputError(f"--drop {name} is the target. Name another column.")
+            if name not in frame.columns:
+                raise InputError(
+                    f"--drop {name} is not a column.{suggest(name, frame.columns)} "
+                    f"The columns are {_listing(frame.columns)}."
+                )
+            names.add(name)
+    return frame.drop(columns=list(names))
+
+
+def _drop_copies(frame, target, originals, notes):
+    """Leave out what bears the target's name, and second copies of other columns."""
+    namesakes, copies = [], []
+    for name, original in originals.items():
+        if name not in frame:
+            continue
+        if original == target:
+            namesakes.append(name)
+        elif original in frame and frame[name].equals(frame[original]):
+            copies.append(name)
+    if namesakes:
+        notes.append(
+            f"{len(namesakes) + 1} columns are named {target}: the first is the "
+            "target, the others are left out, for they may give it away."
+        )
+    if copies:
+        notes.append(f"Copies of columns left out: {_listing(copies)}.")
+    return frame.drop(columns=[*namesakes, *copies])
+
+
+def _drop_row_numbers(frame, target, notes):
+    """Leave out columns that number the rows of the whole file."""
+    features = frame.drop(columns=target)
+    certain, doubtful = find_row_numbers(features)
+    if certain:
+        notes.append(
+            f"Columns that number or name the rows are left out: {_listing(certain)}. "
+            "Rename one that is a feature."
+        )
+    if doubtful and len(doubtful) + len(certain) < features.shape[1]:
+        notes.append(
+            f"{_listing(doubtful)} counts the rows in order. If that is the file's "
+            f"order and no feature: --drop {doubtful[0]}."
+        )
+    return frame.drop(columns=certain)
+
+
+def _draw_rows(frame, target, is_classification, selection, notes):
+    """Draw rows at random; each class keeps its share."""
+    rows = len(frame)
+    if selection.sample is None or selection.sample >= rows:
+        return frame
+    rng = np.random.default_rng(selection.seed)
+    order = rng.permutation(rows)
+    if is_classification:
+        codes = frame[target].astype(str).factorize()[0][order]
+        # The place of each row within its class, as a share: equal shares of all
+        # classes come first.
+        place = np.empty(rows)
+        for code in np.unique(codes):
+            members = np.flatnonzero(codes == code)
+            place[members] = (np.arange(len(members)) + 0.5) / len(members)
+        order = order[np.argsort(place, kind="stable")]
+    notes.append(f"{selection.sample:,} of {rows:,} rows are drawn at random.")
+    return frame.iloc[np.sort(order[: selection.sample])]
 
 
 def find_task(target):
@@ -184,7 +293,10 @@ def _drop_missing_target(table, target, notes):
         missing |= np.isinf(table[target])
     if missing.any():
         notes.append(f"Rows left out for want of {target}: {missing.sum():,}.")
-    return table[~missing]
+    table = table[~missing]
+    if types.infer_dtype(table[target]) == "boolean":
+        table = table.astype({target: bool})
+    return table
 
 
 def _check_rows(target, folds):
@@ -258,6 +370,26 @@ def _note_columns(X, columns, notes):
         notes.append(
             f"Nearly every row has a value of its own in {_listing(scattered)}; the "
             "rare ones are pooled. If it holds numbers, clean it first."
+        )
+
+
+def _note_leaks(X, y, columns, target, notes):
+    """Point at single columns that tell the target in every row."""
+    codes, values = pd.factorize(y)
+    telling = []
+    for name in [*columns.numbers, *columns.texts]:
+        others, different = pd.factorize(X[name].astype(object))
+        pairs = len(set(zip(codes.tolist(), others.tolist(), strict=True)))
+        if len(different) == len(values) == pairs < len(y) / 2 or (
+            name in columns.numbers
+            and y.dtype == float
+            and np.array_equal(X[name].to_numpy(dtype=object), y.astype(object))
+        ):
+            telling.append(name)
+    if telling:
+        notes.append(
+            f"{_listing(telling)} tells {target} in every row. If it is not known "
+            f"before {target} is: --drop {telling[0]}."
         )
 
 

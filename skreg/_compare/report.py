@@ -5,6 +5,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from .candidates import TUNED
+from .findings import HELPED, TEST
 
 
 def results_table(comparison):
@@ -19,27 +20,42 @@ def results_table(comparison):
     rich.table.Table
     """
     table = Table(
-        title="Candidates, best first",
+        title=f"Candidates by {comparison.scoring}, best first",
         caption="Mean ± standard deviation over the folds. The time includes tuning. "
         "Zeros: share of the weights that are exactly zero.",
         caption_justify="left",
         box=SIMPLE_HEAD,
     )
     table.add_column("model", no_wrap=True)
-    table.add_column(comparison.scoring, justify="right", no_wrap=True)
-    table.add_column("fit time", justify="right", no_wrap=True)
-    table.add_column("zeros", justify="right", no_wrap=True)
-    table.add_column("chosen inside the folds")
+    for name in ("score", "fit time", "zeros"):
+        table.add_column(name, justify="right", no_wrap=True)
     for result in comparison.ranked:
         table.add_row(
             result.name,
             comparison.show(result.scores),
             f"{result.seconds:.2f} s",
             "-" if np.isnan(result.zeros) else f"{result.zeros:.0%}",
-            result.choice,
             style="bold" if result.name == TUNED else None,
         )
     return table
+
+
+def choices(comparison):
+    """Say what was chosen inside the folds, a text per candidate that has a choice.
+
+    Parameters
+    ----------
+    comparison : Comparison
+
+    Returns
+    -------
+    list of str
+    """
+    return [
+        f"{result.name}: {result.choice}"
+        for result in comparison.ranked
+        if result.choice
+    ]
 
 
 def effects_table(comparison):
@@ -53,18 +69,24 @@ def effects_table(comparison):
     -------
     rich.table.Table
     """
-    table = Table(title="Each regularizer against none", box=SIMPLE_HEAD)
+    table = Table(
+        title=f"Each regularizer against none: change in {comparison.scoring}",
+        caption=TEST,
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     table.add_column("regularizer")
-    table.add_column(f"change in {comparison.scoring}", justify="right")
-    table.add_column("better on")
+    for name in ("change", "better on", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict")
     for effect in comparison.effects:
         table.add_row(
             effect.name,
             comparison.show(effect, "+"),
             effect.better,
+            effect.shown_p,
             effect.verdict,
-            style="green" if effect.verdict == "helped" else None,
+            style="green" if effect.verdict == HELPED else None,
         )
     return table
 
