@@ -434,6 +434,7 @@ class BaseRegularizedMLP(
                 tol=self.tol,
                 max_fun=self.max_fun,
                 verbose=self.verbose,
+                fresh=not history.epochs_ever and self._fine_tuning is None,
                 loops=loops,
             )
             training.run(history, callbacks, max_iter=self.max_iter)

@@ -8,6 +8,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg import _threads
 from skreg._averaging import Average
 from skreg._hierarchy import iterates_between_epochs
+from skreg._moments import Moments
 
 INTERRUPTED = (
     "Training was interrupted after {done}; the estimator keeps what it has learnt "
@@ -58,6 +60,11 @@ class Problem:
     transform: object = None
     fine_tuning: object = None
     budgeted: bool = False
+
+    @cached_property
+    def moments(self):
+        """Means and spreads of the features in the rows for training."""
+        return Moments.of(self.data)
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
