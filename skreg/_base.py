@@ -33,6 +33,7 @@ from skreg._fine_tuning import (
     refuse_of_the_base,
     refuse_other_network,
 )
+from skreg._lbfgs import LBFGSTraining
 from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
@@ -43,7 +44,6 @@ from skreg._schedules import new_schedule
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
     History,
-    LBFGSTraining,
     Problem,
     Progress,
     StochasticTraining,
@@ -439,6 +439,7 @@ class BaseRegularizedMLP(
                 tol=self.tol,
                 max_fun=self.max_fun,
                 verbose=self.verbose,
+                fresh=not history.epochs_ever and self._fine_tuning is None,
                 loops=loops,
             )
             training.run(history, callbacks, max_iter=self.max_iter)

@@ -6,10 +6,8 @@ from functools import cached_property
 from numbers import Integral
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import check_array
-from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import FitCallbacks
@@ -34,9 +32,6 @@ LEAST_GAIN = 1e-3
 # Of max_iter, for the points of a network that is trained already; the share that
 # LassoNet takes by default.
 SHARE_PER_POINT = 10
-
-# Rows of dense X that a sum of squares takes at a time.
-BLOCK_ROWS = 1024
 
 
 def regularization_path(
@@ -415,7 +410,8 @@ class PathTraining:
     def largest(self):
         """Strength at which a linear model has no weights; see the Notes above."""
         if self.param == "l2":
-            return L2_REACH * total_variance(self.problem.data)
+            spread = self.problem.moments.spread
+            return L2_REACH * float(np.square(spread).sum())
         linear = self._linear_model_of_zeros()
         linear.params[:] = ValidationLoss(linear, self.problem.data).gradient()
         # smoothed targets vary by so much less, and the best constant follows them
@@ -473,30 +469,6 @@ def set_strength(settings, param, alpha):
         settings.group_l1 = alpha
     else:
         setattr(settings, param, [alpha] * len(getattr(settings, param)))
-
-
-def total_variance(data):
-    """Sum over the features of their variances in the rows in use, weighted."""
-    rows = data.subset
-    weights = data.weights
-    if sparse.issparse(data.X):
-        X = data.X if rows is None else data.X[rows]
-        # scikit-learn needs index arrays of one dtype, which SciPy gives a new matrix
-        X = sparse.csr_matrix((X.data, X.indices, X.indptr), shape=X.shape)
-        given = weights if weights is None or rows is None else weights[rows]
-        return float(mean_variance_axis(X, axis=0, weights=given)[1].sum())
-    rows = np.arange(len(data)) if rows is None else rows
-    weights = np.ones(len(rows)) if weights is None else weights[rows]
-    blocks = range(0, len(rows), BLOCK_ROWS)
-    mean, squares = 0.0, 0.0
-    for start in blocks:
-        part = slice(start, start + BLOCK_ROWS)
-        mean = mean + weights[part] @ data.X[rows[part]].astype(np.float64)
-    mean = mean / weights.sum()
-    for start in blocks:
-        part = slice(start, start + BLOCK_ROWS)
-        squares += weights[part] @ np.square(data.X[rows[part]] - mean).sum(axis=1)
-    return float(squares / weights.sum())
 
 
 def recorded(training, steps):

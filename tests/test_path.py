@@ -18,7 +18,7 @@ from skreg import (
     RegularizedMLPRegressor,
     regularization_path,
 )
-from skreg._path import total_variance, zeroing_strength
+from skreg._path import zeroing_strength
 
 LINEAR = {
     "hidden_layer_sizes": (),
@@ -156,19 +156,6 @@ def test_largest_strength_of_groups(l1):
         least.append((fall[size > 0] / size[size > 0]).max())
     assert max(least) <= strength
     assert max(least) == pytest.approx(strength, rel=0.02)
-
-
-def test_total_variance():
-    rng = np.random.default_rng(0)
-    X = rng.normal(3.0, 2.0, size=(3000, 4)) * (rng.random((3000, 4)) < 0.5)
-    weights = rng.uniform(0, 2, 3000)
-    rows = np.flatnonzero(rng.random(3000) < 0.8).astype(np.intp)
-    model = regressor().fit(X, X[:, 0])
-    mean = np.average(X[rows], axis=0, weights=weights[rows])
-    expected = np.average((X[rows] - mean) ** 2, axis=0, weights=weights[rows]).sum()
-    for container in (np.asarray, sparse.csr_matrix):
-        data = model._network.data(container(X), np.zeros((3000, 1)), weights, rows)
-        assert_allclose(total_variance(data), expected, rtol=1e-10)
 
 
 # ------------------------------------------------------------------ as warm starts do

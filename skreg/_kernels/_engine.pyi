@@ -140,6 +140,8 @@ class Engine:
         *,
         key: _Key | None = None,
         step: int = 0,
+        centre: _Floats | None = None,
+        statistics: _Statistics | None = None,
         threads: int = 1,
     ) -> float: ...
     def gather_statistics(

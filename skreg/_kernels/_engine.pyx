@@ -655,14 +655,36 @@ cdef class Engine:
         return table
 
     def loss_and_gradient(
-        self, params, Data data, gradient=None, *, key=None, step=0, int threads=1
+        self, params, Data data, gradient=None, *, key=None, step=0, centre=None,
+        statistics=None, int threads=1,
     ):
         """Mean loss over all rows, and its gradient unless `gradient` is None.
 
         With a key, dropout and augmentation are on, with the numbers of that step; for
         this the rows must fit into one batch.
+
+        Parameters
+        ----------
+        centre : ndarray of shape (n_features,) or None
+            Subtracted from X as it is read, batch by batch: the loss is that of
+            X - centre. Of sparse X it is subtracted from the values that are stored,
+            so that it must be zero for columns that do not store every value.
+        statistics : object or None
+            The running averages of batch normalization, as in `run_epoch`. A batch of
+            one row is normalised by them; they stay as they are.
         """
         cdef Pass loop = self.training_loop(data, key, self.capacity)
+        cdef const void* shift = typed_address(centre, self.dtype, (data.rows.n_features,))
+        if self.work.sparse != NULL:
+            self.work.sparse.centre = shift
+        else:
+            self.work.centre = shift
+        if statistics is not None:
+            self.point_to_statistics(statistics)
+        elif self.work.norms != NULL and (
+                self.capacity == 1 or data.rows.n % self.capacity == 1):
+            raise ValueError(
+                "a batch of one row is normalised by running averages: pass statistics")
         loop.params = self.parameters(params)
         if gradient is not None:
             loop.gradient = self.written_parameters(gradient)
@@ -769,12 +791,14 @@ cdef class Engine:
                     work.keep_inputs = <uint8_t*> self.zeros(
                         mask_size(self.capacity * data.rows.n_features))
             work.sparse = NULL
+            work.centre = NULL
             work.augmentations.mixing.offset = 0
         if data.rows.dense == NULL and key is not None and len(self.augmentation):
             raise ValueError("sparse X cannot be augmented")
         if data.rows.dense == NULL and self.work.slopes != NULL:
             self.make_room_for_sparse(data)
             self.work.sparse = &self.sparse
+            self.sparse.centre = NULL
         memset(&loop, 0, sizeof(loop))
         loop.net, loop.work, loop.data = &self.net, self.work, &data.rows
         loop.n_parameters = self.n_parameters

@@ -18,7 +18,8 @@ from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, normalise_
 from skreg._kernels.dropout cimport Noise, draw_mask, draw_of, group_elements
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.matmul cimport add_product, forward_product, product_shape
-from skreg._kernels.rows cimport Rows, Selection, gather_inputs
+from skreg._kernels.rows cimport (
+    Rows, Selection, gather_inputs, subtract_centre)
 from skreg._kernels.sparse cimport sparse_forward
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
@@ -92,13 +93,17 @@ cdef inline const real* batch_inputs(
     if data.dense == NULL:
         return NULL
     if (batch.selection.order == NULL and data.subset == NULL
-            and not masks and not augments):
+            and work.centre == NULL and not masks and not augments):
         # rows that follow each other are read where they are
         stride[0] = data.n_features
         return <const real*> data.dense + batch.selection.first * data.n_features
     stride[0] = work.input_stride
     rows = share_of(batch.team, batch.selection.rows)
     gather_inputs(data, &batch.selection, rows.first, rows.last, inputs, stride[0])
+    if work.centre != NULL:
+        subtract_centre(
+            <const real*> work.centre, data.n_features, rows.first, rows.last, inputs,
+            stride[0])
     if augments:
         inputs = augment(
             &work.augmentations, batch.noise, batch.selection.rows, data.n_features,

@@ -51,6 +51,17 @@ cdef inline void gather_inputs(
         memcpy(out + i * stride, x + row_of(data, batch, i) * p, p * sizeof(real))
 
 
+cdef inline void subtract_centre(
+    const real* centre, Py_ssize_t n_features, Py_ssize_t first, Py_ssize_t last,
+    real* inputs, Py_ssize_t stride,
+) noexcept nogil:
+    """inputs[i] -= centre for positions first to last - 1; centre: (n_features,)."""
+    cdef Py_ssize_t i, j
+    for i in range(first, last):
+        for j in range(n_features):
+            inputs[i * stride + j] -= centre[j]
+
+
 cdef inline void gather_target(
     Rows* data, Py_ssize_t row, Py_ssize_t n_outputs, real* out, Py_ssize_t stride
 ) noexcept nogil:

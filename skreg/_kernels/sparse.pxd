@@ -22,6 +22,7 @@ from skreg._kernels.types cimport real
 
 cdef struct SparseBatch:
     # Room for the non-zeros of the fullest batch, n_features and the capacity.
+    const void* centre        # (n_features,), subtracted from non-zeros; NULL: nothing
     void* values              # of the batch's non-zeros, row by row, masked
     Py_ssize_t* row_starts    # (rows + 1,)
     # the same by columns
@@ -40,6 +41,7 @@ cdef inline void list_batch(
 ) noexcept nogil:
     """Reads the batch's non-zeros, applies input dropout, sorts them by column."""
     cdef const real* x = <const real*> data.values
+    cdef const real* centre = <const real*> sparse.centre
     cdef real* values = <real*> sparse.values
     cdef real* by_column = <real*> sparse.by_column
     cdef bint masks = noise.on and rate > 0
@@ -55,6 +57,8 @@ cdef inline void list_batch(
         for k in range(data.row_starts[row], data.row_starts[row + 1]):
             column = data.columns[k]
             values[n] = x[k]
+            if centre != NULL:
+                values[n] -= centre[column]
             if masks:
                 values[n] *= <real> dropout_factor(
                     noise, 0, rate, i * data.n_features + column)

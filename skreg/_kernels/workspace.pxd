@@ -38,6 +38,7 @@ cdef struct Workspace:
     Py_ssize_t capacity
     Py_ssize_t input_stride
     void* inputs           # (capacity, n_features), for dense X; NULL for prediction
+    const void* centre     # (n_features,), subtracted from dense X; NULL: nothing is
     Augmentations augmentations
     uint8_t* keep_inputs   # mask of the inputs
     Py_ssize_t* strides    # per layer: of its outputs and slopes
