@@ -8,10 +8,10 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
+from skreg._reading import read_data
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
@@ -172,7 +172,7 @@ def adversarial_examples(
             f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
             "pass the last step and X as it is transformed by the others."
         )
-    X = validate_data(
+    X = read_data(
         estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True
     )
     estimator = without_names(estimator)
