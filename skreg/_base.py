@@ -171,7 +171,8 @@ class BaseRegularizedMLP(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The training input. CSR is used as it is and never made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Classes, a multilabel indicator, or values to predict.
+            Classes, a multilabel indicator of 0 and 1, or values to predict. y alone
+            defines the classes, whatever the weights of its rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights s_i >= 0 of the objective; a row of weight zero is left out.
             Weights count relative to their mean.

@@ -118,8 +118,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         array of X's shape is called once per epoch; in a list functions come first.
         Needs dense X.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights. "balanced" makes
-        the classes' total weights equal. Not for multilabel targets.
+        Weights of the classes, multiplied into the sample weights, those of validation
+        data too. "balanced" makes the classes' total weights in training equal. Not
+        for multilabel targets.
     batch_size : int or "auto", default="auto"
         Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
     learning_rate : str or schedule of `skreg.schedules`, default="constant"
@@ -169,7 +170,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
     validation_fraction : float, default=0.1
         Share of the rows set aside for that, in (0, 1), unless `fit` is given
-        ``X_val`` and ``y_val``. The shares of the classes are kept.
+        ``X_val`` and ``y_val``. The shares of the classes are kept; the only row of
+        a class stays in training.
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn.
