@@ -163,8 +163,8 @@ def read_settings(estimator):
     sizes = in_order(hidden)
     if sizes is None or not all(map(is_count, sizes)):
         raise ValueError(
-            "hidden_layer_sizes must be whole numbers >= 1, one alone or a list with one "
-            "per hidden layer, or () for no hidden layer; got "
+            "hidden_layer_sizes must be whole numbers >= 1, one alone or a list with "
+            "one per hidden layer, or () for no hidden layer; got "
             f"{estimator.hidden_layer_sizes!r}."
         )
     hidden, n = sizes, len(sizes)
@@ -259,8 +259,8 @@ def check_range_of_dtype(estimator):
     if estimator.solver == "adam" and estimator.epsilon < limits.smallest_subnormal:
         raise ValueError(
             f"epsilon must be at least {limits.smallest_subnormal:g}, the smallest "
-            f"{limits.dtype}, or it is 0 there; got {estimator.epsilon!r}. Raise it, or "
-            "set dtype='float64'."
+            f"{limits.dtype}, or it is 0 there; got {estimator.epsilon!r}. Raise it, "
+            "or set dtype='float64'."
         )
 
 

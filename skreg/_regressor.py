@@ -595,8 +595,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
             remedy += ", or try dtype='float64'"
         if found.max() > largest:
             raise ValueError(
-                f"y has values as large as {found.max():g}; with loss={self.loss!r} and "
-                f"dtype={limits.dtype} no number can be trained on that is beyond "
+                f"y has values as large as {found.max():g}; with loss={self.loss!r} "
+                f"and dtype={limits.dtype} no number can be trained on that is beyond "
                 f"{largest:.3g}. {remedy}."
             )
         tiny = found[(found > 0) & (found < smallest)]

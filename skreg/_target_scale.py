@@ -156,7 +156,7 @@ class TargetScale:
         return y
 
     def followed(self, moments):
-        """The scale for targets of these moments: this one, unless they are far from it.
+        """The scale for targets of these moments: this one, unless they are far away.
 
         Returns
         -------
