@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, _fit_context, clone, is_regressor
 from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skreg import _threads
 from skreg._adaptive import Tuner
@@ -40,6 +40,7 @@ from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
+from skreg._reading import read_data
 from skreg._schedules import new_schedule
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
@@ -88,7 +89,8 @@ class TrainingData:
     X: object  # ndarray or CSR in the network's dtype
     y: np.ndarray  # as the user knows it
     targets: np.ndarray  # as the kernels read it
-    weights: np.ndarray | None
+    weights: np.ndarray | None  # with those of the classes
+    by_class: np.ndarray | None = None  # these, in the order of the classes
 
 
 class BaseRegularizedMLP(
@@ -117,6 +119,12 @@ class BaseRegularizedMLP(
         n_outputs : int
         """
 
+    def _follow_targets(self, network, X, y, weights, *, incremental=False):
+        """Before y is encoded: change what reads it, where training goes on with it.
+
+        `network` has been trained; it may belong to another estimator.
+        """
+
     @abstractmethod
     def _loss(self):
         """The Loss for the targets that were encoded, and its parameter."""
@@ -129,8 +137,12 @@ class BaseRegularizedMLP(
     def _stratify_by(self, y):
         """Labels that keep their shares in a validation split, (n,), or None."""
 
-    def _reweight(self, y, weights, incremental):
-        """Weights with those of the classes multiplied in."""
+    def _class_weights(self, y, weights, incremental):
+        """The weight of each class, for y to train on; or None, for 1."""
+        return None
+
+    def _reweight(self, y, weights, by_class, name):
+        """Weights with those of the classes multiplied in; `name` is for errors."""
         return weights
 
     # What fit learns about y, for reading other y and writing predictions.
@@ -164,7 +176,8 @@ class BaseRegularizedMLP(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The training input. CSR is used as it is and never made dense.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Classes, a multilabel indicator, or values to predict.
+            Classes, a multilabel indicator of 0 and 1, or values to predict. y alone
+            defines the classes, whatever the weights of its rows.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights s_i >= 0 of the objective; a row of weight zero is left out.
             Weights count relative to their mean.
@@ -324,7 +337,8 @@ class BaseRegularizedMLP(
         X, y, sample_weight = given
         X, y = self._read(X, y, reset=False)
         weights = check_weights(sample_weight, X)
-        self._widen(y, weights)
+        self._widen(y)
+        self._follow_targets(base._network, X, y, weights)
         training, _, layer_sizes = self._training_data(
             X, y, weights, settings, reset=False
         )
@@ -351,7 +365,7 @@ class BaseRegularizedMLP(
             if hasattr(base, name):
                 setattr(self, name, copy.copy(getattr(base, name)))
 
-    def _widen(self, y, weights):
+    def _widen(self, y):
         """Take in what y has that the base did not know."""
 
     def _new_outputs(self, base, training):
@@ -548,7 +562,7 @@ class BaseRegularizedMLP(
         """
         self._check_fitted()
         network = self._network.dense()
-        X, y = validate_data(
+        X, y = read_data(
             self,
             X,
             y,
@@ -868,6 +882,8 @@ class BaseRegularizedMLP(
         self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
     ):
         """The same for data that `_read` gave, and checked weights."""
+        if goes_on:
+            self._follow_targets(self._network, X, y, weights, incremental=incremental)
         training, targets, layer_sizes = self._training_data(
             X,
             y,
@@ -915,14 +931,15 @@ class BaseRegularizedMLP(
         check_augmentable(settings.row_functions, settings.augmentation, X)
         settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
         targets, n_outputs = self._encode_targets(y, weights, reset, classes)
-        weights = self._reweight(y, weights, incremental)
-        training = TrainingData(X, y, self._kernel_targets(targets), weights)
+        by_class = self._class_weights(y, weights, incremental)
+        weights = self._reweight(y, weights, by_class, "sample_weight")
+        training = TrainingData(X, y, self._kernel_targets(targets), weights, by_class)
         layer_sizes = [X.shape[1], *settings.hidden_layer_sizes, n_outputs]
         return training, targets, layer_sizes
 
     def _read(self, X, y, *, reset):
         """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
-        X, y = validate_data(
+        X, y = read_data(
             self,
             X,
             y,
@@ -946,7 +963,7 @@ class BaseRegularizedMLP(
         """The network's predictions for X, or its raw outputs, (n, n_outputs)."""
         self._check_fitted()
         network = self._network
-        X = validate_data(
+        X = read_data(
             self,
             X,
             accept_sparse="csr",
@@ -958,8 +975,12 @@ class BaseRegularizedMLP(
         inputs = network.inputs
         gathers = inputs is not None and len(inputs) < X.shape[1]
         for rows, part in parts_for_kernels(X, network.dtype, in_parts=gathers):
-            # checked here, where a number may have become too large for the dtype
-            assert_all_finite(part, estimator_name=type(self).__name__, input_name="X")
+            # checked here, where a number may have become too large for the dtype; the
+            # first look is a sum, which may overflow
+            with np.errstate(over="ignore", invalid="ignore"):
+                assert_all_finite(
+                    part, estimator_name=type(self).__name__, input_name="X"
+                )
             if gathers:
                 part = take_columns(part, inputs)
             network.predict(part, raw=raw, out=out[rows])
@@ -969,14 +990,9 @@ class BaseRegularizedMLP(
         """Class numbers stay int32; values take the network's dtype."""
         if targets.dtype == np.int32:
             return targets
-        dtype = np.dtype(self.dtype)
-        largest = np.finfo(dtype).max
-        if np.abs(targets).max() > largest:
-            raise ValueError(
-                f"y has values beyond the largest {dtype}, {largest:g}. Set "
-                "standardize_target=True or dtype='float64'."
-            )
-        return np.ascontiguousarray(targets, dtype=dtype)
+        # what is too large was refused, but in rows of weight zero, which nothing reads
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(targets, dtype=np.dtype(self.dtype))
 
     def _check_goes_on(self, layer_sizes, settings):
         """The network of an earlier call must be the one that is asked for now."""
@@ -1037,7 +1053,9 @@ class BaseRegularizedMLP(
         rows = used_rows(training.weights)
         validation = ()
         if X_val is not None:
-            validation = self._validation_given(X_val, y_val, sample_weight_val)
+            validation = self._validation_given(
+                training, X_val, y_val, sample_weight_val
+            )
         elif self.early_stopping:
             rows, *validation = self._split(training, rows)
         return self._problem(training, rows, settings, *validation)
@@ -1087,11 +1105,15 @@ class BaseRegularizedMLP(
         score = self._scorer_score(training.X[held_out], training.y[held_out], weights)
         return rows, score, loss
 
-    def _validation_given(self, X, y, sample_weight):
-        """(Score, loss) on the data that the user gave for validation."""
+    def _validation_given(self, training, X, y, sample_weight):
+        """(Score, loss) on the data that the user gave for validation.
+
+        Classes have the weights that they have in training, as where it is split off.
+        """
         X, y = self._read(X, y, reset=False)
         weights = check_weights(sample_weight, X, "sample_weight_val")
         targets, _ = self._encode_targets(y, weights, False, None)
+        weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
         given = TrainingData(X, y, self._kernel_targets(targets), weights)
         loss = self._validation_loss(given, used_rows(weights))
         if self.scoring == "loss":

@@ -13,7 +13,7 @@ from skreg._callbacks import with_callbacks
 from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
-from skreg._validation import refuse_bad_weights
+from skreg._validation import moderate, refuse_bad_weights
 
 
 class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
@@ -118,8 +118,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         array of X's shape is called once per epoch; in a list functions come first.
         Needs dense X.
     class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights. "balanced" makes
-        the classes' total weights equal. Not for multilabel targets.
+        Weights of the classes, multiplied into the sample weights, those of validation
+        data too. "balanced" makes the classes' total weights in training equal. Not
+        for multilabel targets.
     batch_size : int or "auto", default="auto"
         Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
     learning_rate : str or schedule of `skreg.schedules`, default="constant"
@@ -169,7 +170,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
     validation_fraction : float, default=0.1
         Share of the rows set aside for that, in (0, 1), unless `fit` is given
-        ``X_val`` and ``y_val``. The shares of the classes are kept.
+        ``X_val`` and ``y_val``. The shares of the classes are kept; the only row of
+        a class stays in training.
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn.
@@ -502,15 +504,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     def _reading_of_outputs(self):
         return self.classes_.tolist(), self._multilabel
 
-    def _widen(self, y, weights):
+    def _widen(self, y):
         check_classification_targets(y)
         kinds = ("binary", "multiclass")
         if self._multilabel or type_of_target(y) not in kinds:
             return
-        y = column_or_1d(y)
-        if weights is not None:
-            y = y[weights > 0]
-        self.classes_ = union_of_classes(self.classes_, y)
+        self.classes_ = union_of_classes(self.classes_, column_or_1d(y))
 
     def _new_outputs(self, base, training):
         if len(self.classes_) == len(base.classes_):
@@ -527,24 +526,26 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     def _encode_targets(self, y, weights, first, classes):
         check_classification_targets(y)
-        multilabel = type_of_target(y).startswith("multilabel")
-        if type_of_target(y) == "multiclass-multioutput":
+        kind = type_of_target(y)
+        multilabel = kind.startswith("multilabel")
+        if kind == "multiclass-multioutput":
             raise ValueError(
-                f"y has shape {y.shape} and more than two values: several outputs must "
-                "be labels that are 0 or 1 (a multilabel indicator). Use "
-                "MultiOutputClassifier for several multiclass targets."
+                f"y has shape {y.shape} and other values than two whole numbers: "
+                "several outputs must be labels that are 0 or 1 (a multilabel "
+                "indicator). Use MultiOutputClassifier for several multiclass targets."
             )
-        if not multilabel:
+        if multilabel:
+            check_indicator(y)
+        else:
             y = column_or_1d(y, warn=True)
-        in_use = slice(None) if weights is None else weights > 0
+        # y alone defines the classes: a weight of zero takes a row's influence only
         if first:
             self._multilabel = multilabel
-            self.classes_ = self._find_classes(y[in_use], classes)
-        self._check_classes(y[in_use], multilabel, classes)
+            self.classes_ = self._find_classes(y, classes)
+        self._check_classes(y, multilabel, classes)
         if multilabel:
             return y.astype(np.float64), y.shape[1]
-        # rows that are not in use may have a class of their own: any number does
-        codes = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        codes = np.searchsorted(self.classes_, y)
         if len(self.classes_) == 2:
             return codes.astype(np.float64).reshape(-1, 1), 1
         return codes.astype(np.int32), len(self.classes_)
@@ -558,7 +559,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         if len(found) < 2:
             raise ValueError(
                 f"A classifier needs at least 2 classes; {name} has one class, "
-                f"{found.tolist()[0]!r}. (Rows of sample_weight 0 are left out.)"
+                f"{found.tolist()[0]!r}. Give rows of another class, or pass classes "
+                "to partial_fit."
             )
         return found
 
@@ -611,36 +613,48 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         return loss.best_constant(targets, weights, n_outputs)
 
     def _stratify_by(self, y):
-        return None if self._multilabel else np.searchsorted(self.classes_, y.ravel())
+        return y if self._multilabel else np.searchsorted(self.classes_, y.ravel())
 
-    def _reweight(self, y, weights, incremental):
+    def _class_weights(self, y, weights, incremental):
         if self.class_weight is None:
-            return weights
+            return None
         if self._multilabel:
             raise ValueError(
                 f"class_weight={self.class_weight!r} is not defined for multilabel "
                 "targets. Use sample_weight, or class_weight=None."
             )
+        if not isinstance(self.class_weight, str):
+            return moderate(self._dict_weights())
+        if incremental:
+            raise ValueError(
+                "partial_fit does not support class_weight='balanced': it does "
+                "not know the shares of the classes. Pass a dict such as "
+                "{label: weight}."
+            )
         y = y.ravel()
         if weights is None:
             weights = np.ones(len(y))
-        if isinstance(self.class_weight, str):
-            if incremental:
-                raise ValueError(
-                    "partial_fit does not support class_weight='balanced': it does "
-                    "not know the shares of the classes. Pass a dict such as "
-                    "{label: weight}."
-                )
-            totals = np.array([weights[y == c].sum() for c in self.classes_])
-            # a class of an earlier call may be missing now
-            totals[totals == 0] = np.inf
+        totals = np.array([weights[y == c].sum() for c in self.classes_])
+        # a class may have no row here, or only rows of weight zero
+        totals[totals == 0] = np.inf
+        with np.errstate(over="ignore"):
             by_class = weights.sum() / (len(totals) * totals)
-        else:
-            by_class = self._dict_weights()
-        factors = np.zeros(len(y))
-        for label, factor in zip(self.classes_, by_class, strict=True):
-            factors[y == label] = factor
-        return refuse_bad_weights(weights * factors, "class_weight * sample_weight")
+        if not np.isfinite(by_class).all():
+            rare = self.classes_[np.argmin(totals)]
+            raise ValueError(
+                f"class_weight='balanced' gives the class {rare} a weight beyond all "
+                f"numbers: the weights of its rows are {totals.min():g} in all. Raise "
+                "its sample_weight, or pass class_weight a dict."
+            )
+        return by_class
+
+    def _reweight(self, y, weights, by_class, name):
+        if by_class is None:
+            return weights
+        factors = by_class[np.searchsorted(self.classes_, y.ravel())]
+        return refuse_bad_weights(
+            factors if weights is None else weights * factors, f"class_weight * {name}"
+        )
 
     def _dict_weights(self):
         """The weights of `class_weight` in the order of the classes; 1 by default."""
@@ -658,3 +672,18 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
                 f"{self.class_weight!r}."
             )
         return by_class
+
+
+def check_indicator(y):
+    """Refuse labels that are not 0 or 1.
+
+    The log loss of other numbers has no lower bound, and `predict` returns 0 and 1.
+    """
+    if ((y != 0) & (y != 1)).any():
+        found = np.unique(y).tolist()
+        raise ValueError(
+            f"y of shape {y.shape} has the values {found!r}: labels of several "
+            "outputs must be 0 or 1 (a multilabel indicator). Pass "
+            f"y == {found[-1]!r} for the rows that have a label, or use "
+            "MultiOutputClassifier."
+        )

@@ -175,8 +175,10 @@ class Fold:
             true = y[test].astype(np.float64).reshape(len(test), -1)
 
             def mse(outputs):
-                errors = (self.common_scale.invert(outputs) - true) ** 2
-                return float(np.average(errors.mean(axis=1), weights=tested))
+                # infinite where the square of y is beyond all numbers
+                with np.errstate(over="ignore", invalid="ignore"):
+                    errors = (self.common_scale.invert(outputs) - true) ** 2
+                    return float(np.average(errors.mean(axis=1), weights=tested))
 
             self.mse = mse
 
@@ -343,6 +345,8 @@ class ChoosesStrength:
         inside = np.bincount(train, minlength=n).astype(np.float64)
         if weights is not None:
             inside *= weights
+        # with the weights of the classes, as in a split for early stopping
+        weights = whole.weights
         tested = np.ones(n)[test] if weights is None else weights[test]
         for purpose, given in [("train", inside), ("score", tested)]:
             if not given.any():
@@ -419,6 +423,12 @@ def chosen(scores, selection):
     standard error of that below it.
     """
     means = scores.mean(axis=1)
+    if np.isnan(means).all():
+        raise ValueError(
+            "No strength has a score in every fold: each gave nan in one. Scale the "
+            "features, for example with StandardScaler, lower learning_rate_init, or "
+            "take another scoring."
+        )
     best = int(np.nanargmax(means))
     if selection == "best" or scores.shape[1] == 1:
         return best

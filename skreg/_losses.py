@@ -1,6 +1,6 @@
 """The losses by name: their kernel, their link, their targets, their best constant."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,8 @@ class Loss:
         The target's lower bound.
     open_below : bool
         Whether the bound itself is excluded.
+    bounded_gradient : bool
+        Whether the derivative by the raw output does not grow with the target.
     """
 
     kernel: int
@@ -35,6 +37,7 @@ class Loss:
     standardizable: bool = True
     smallest: float = -np.inf
     open_below: bool = False
+    bounded_gradient: bool = field(default=False, compare=False)
 
 
 def mean(y, weights, parameter=None):
@@ -81,7 +84,8 @@ def huber_location(y, weights, delta):
 
 def log_mean(y, weights, parameter=None):
     """Logarithm of the weighted mean; y > 0 somewhere in each column."""
-    return np.log(np.maximum(mean(y, weights), np.finfo(np.float32).tiny))
+    found = mean(y, weights)
+    return np.log(np.where(found > 0, found, np.finfo(np.float32).tiny))
 
 
 # The share of a class is kept off 0 and 1: no start should be beyond recall.
@@ -103,12 +107,26 @@ def log_share(y, weights, parameter=None):
 
 REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
-    "absolute_error": Loss(1, "identity", median),
-    "huber": Loss(2, "identity", huber_location, parameter="huber_delta"),
-    "quantile": Loss(3, "identity", quantile, parameter="quantile"),
+    "absolute_error": Loss(1, "identity", median, bounded_gradient=True),
+    "huber": Loss(
+        2,
+        "identity",
+        huber_location,
+        parameter="huber_delta",
+        bounded_gradient=True,
+    ),
+    "quantile": Loss(
+        3, "identity", quantile, parameter="quantile", bounded_gradient=True
+    ),
     "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
     "gamma": Loss(
-        5, "exp", log_mean, standardizable=False, smallest=0.0, open_below=True
+        5,
+        "exp",
+        log_mean,
+        standardizable=False,
+        smallest=0.0,
+        open_below=True,
+        bounded_gradient=True,
     ),
 }
 

@@ -1,5 +1,6 @@
 """The parameters of the estimators: their ranges, and which exclude each other."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from numbers import Integral, Real
@@ -157,14 +158,16 @@ def read_settings(estimator):
         Names the parameter, the rule, the value and the remedy.
     """
     hidden = estimator.hidden_layer_sizes
-    hidden = [hidden] if isinstance(hidden, Integral) else list(hidden)
-    for size in hidden:
-        if not isinstance(size, Integral) or size < 1:
-            raise ValueError(
-                "hidden_layer_sizes must be whole numbers >= 1, or () for no "
-                f"hidden layer; got {estimator.hidden_layer_sizes!r}."
-            )
-    n = len(hidden)
+    if isinstance(hidden, Integral):
+        hidden = [hidden]
+    sizes = in_order(hidden)
+    if sizes is None or not all(map(is_count, sizes)):
+        raise ValueError(
+            "hidden_layer_sizes must be whole numbers >= 1, one alone or a list with "
+            "one per hidden layer, or () for no hidden layer; got "
+            f"{estimator.hidden_layer_sizes!r}."
+        )
+    hidden, n = sizes, len(sizes)
     skip = bool(estimator.skip)
     n_matrices, matrix = n + 1, "weight matrix"
     if skip:
@@ -232,12 +235,50 @@ def read_settings(estimator):
         row_functions=row_functions,
         augmentation=augmentation,
     )
+    check_range_of_dtype(estimator)
     check_layers(settings)
     check_hierarchy(estimator, settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
     read_schedules(estimator, settings)
     return settings
+
+
+def check_range_of_dtype(estimator):
+    """Refuse numbers that the kernels would read as infinite, or as a zero divisor."""
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        return
+    limits = np.finfo(np.dtype(estimator.dtype))
+    for name in ("learning_rate_init", "weight_decay", "l2"):
+        value = getattr(estimator, name)
+        if not is_auto(value) and np.max(value) > limits.max:
+            raise ValueError(
+                f"{name} must not exceed {limits.max:g}, the largest {limits.dtype}; "
+                f"got {value!r}. Lower it."
+            )
+    if estimator.solver == "adam" and estimator.epsilon < limits.smallest_subnormal:
+        raise ValueError(
+            f"epsilon must be at least {limits.smallest_subnormal:g}, the smallest "
+            f"{limits.dtype}, or it is 0 there; got {estimator.epsilon!r}. Raise it, "
+            "or set dtype='float64'."
+        )
+
+
+def in_order(values):
+    """A list, tuple or array of one axis as a list; None for what has no order."""
+    if isinstance(values, (str, bytes, bytearray)):
+        return None
+    one_axis = len(getattr(values, "shape", ())) == 1
+    return list(values) if one_axis or isinstance(values, Sequence) else None
+
+
+def is_count(value):
+    """Whether a value is a whole number >= 1; True is none."""
+    return (
+        isinstance(value, Integral)
+        and not isinstance(value, (bool, np.bool_))
+        and value >= 1
+    )
 
 
 def norm_position(batch_norm):
@@ -537,7 +578,12 @@ def per_layer(value, n, name, what, *, kind=Real, valid=None, rule=""):
     ValueError
         If the length does not fit or a value breaks the rule.
     """
-    values = [value] * n if isinstance(value, kind) else list(value)
+    values = [value] * n if isinstance(value, kind) else in_order(value)
+    if values is None:
+        raise ValueError(
+            f"{name} must be one value or a list with one per {what}, here {n}; got "
+            f"{value!r}. Each value must be {rule}."
+        )
     if len(values) != n:
         raise ValueError(
             f"{name} must be one value or a sequence with one per {what}, here {n}; "

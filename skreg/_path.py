@@ -14,6 +14,7 @@ from skreg._callbacks import FitCallbacks
 from skreg._network import Network
 from skreg._parameters import is_auto, read_schedules, read_settings
 from skreg._persistence import VersionedMixin
+from skreg._target_scale import power_of_two
 from skreg._training import History, ValidationLoss
 from skreg._validation import check_weights, used_rows
 
@@ -272,8 +273,9 @@ class PathTraining:
     Attributes
     ----------
     problem : Problem
-    targets : ndarray
-        Those of all rows, as the kernels read them.
+    targets, weights : ndarray
+        Those of all rows, as the kernels read them; the weights with those of the
+        classes, or None.
     score : callable or None
         Of the weights now, on validation data.
     loss : ValidationLoss
@@ -303,14 +305,14 @@ class PathTraining:
         rows = used_rows(training.weights)
         validation = []
         if given is not None:
-            validation = model._validation_given(*given)
+            validation = model._validation_given(training, *given)
         elif model.early_stopping:
             rows, *validation = model._split(training, rows)
         self.score = validation[0] if validation else None
         self.problem = model._problem(
             training, rows, settings, *(validation if model.early_stopping else [])
         )
-        self.targets = training.targets
+        self.targets, self.weights = training.targets, training.weights
         self.loss = ValidationLoss(model._network, self.problem.data)
         self.interrupted = False
         self.epochs_before = 0
@@ -382,8 +384,7 @@ class PathTraining:
         if not isinstance(alphas, Integral):
             return sorted_strengths(alphas)
         eps = EPS[self.param] if eps is None else eps
-        # a target or features that do not vary have no scale
-        largest = max(self.largest(), np.finfo(np.float64).resolution)
+        largest = self._largest_checked()
         return np.geomspace(largest, largest * eps, alphas)
 
     def _both_ways(self, steps):
@@ -399,7 +400,7 @@ class PathTraining:
 
     def _grow(self, number, eps):
         eps = EPS[self.param] if eps is None else eps
-        alpha = max(self.largest(), np.finfo(np.float64).resolution) * eps
+        alpha = self._largest_checked() * eps
         factor = eps ** (-1 / max(number - 1, 1))
         for _ in range(2 * number):
             yield alpha
@@ -407,11 +408,24 @@ class PathTraining:
                 return
             alpha *= factor
 
+    def _largest_checked(self):
+        """The largest strength, > 0."""
+        largest = self.largest()
+        if not np.isfinite(largest):
+            raise ValueError(
+                f"The features are so large that no number is the largest {self.param} "
+                "of the grid. Scale them, for example with StandardScaler, or pass "
+                "alphas as an array."
+            )
+        # a target or features that do not vary have no scale
+        return max(largest, np.finfo(np.float64).resolution)
+
     def largest(self):
         """Strength at which a linear model has no weights; see the Notes above."""
         if self.param == "l2":
-            spread = self.problem.moments.spread
-            return L2_REACH * float(np.square(spread).sum())
+            with np.errstate(over="ignore", invalid="ignore"):
+                spread = self.problem.moments.spread
+                return L2_REACH * float(np.square(spread).sum())
         linear = self._linear_model_of_zeros()
         linear.params[:] = ValidationLoss(linear, self.problem.data).gradient()
         # smoothed targets vary by so much less, and the best constant follows them
@@ -457,10 +471,12 @@ def zeroing_strength(G, param, settings):
     if param == "l1":
         return float(np.abs(G).max())
     beyond = np.maximum(np.abs(G) - settings.l1[0], 0)
+    unit = power_of_two(beyond.max())
     groups = settings.feature_groups
-    squares = np.square(beyond).sum(axis=1)[groups.features]
+    squares = np.square(beyond / unit).sum(axis=1)[groups.features]
     sizes = np.diff(groups.starts) * G.shape[1]
-    return float(np.sqrt(np.add.reduceat(squares, groups.starts[:-1]) / sizes).max())
+    means = np.add.reduceat(squares, groups.starts[:-1]) / sizes
+    return float(np.sqrt(means).max() * unit)
 
 
 def set_strength(settings, param, alpha):

@@ -1,5 +1,7 @@
 """RegularizedMLPRegressor."""
 
+import copy
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -11,7 +13,9 @@ from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
-from skreg._validation import TargetScale
+from skreg._target_scale import Moments, TargetScale, last_calls
+from skreg._training import ValidationLoss
+from skreg._validation import kernel_weights, used_rows
 
 
 class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedMLP):
@@ -421,7 +425,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     def partial_fit(self, X, y, sample_weight=None):
         """Train one epoch on X and y, going on from the last call.
 
-        With ``standardize_target`` the first call's y sets the mean and the scale.
+        With ``standardize_target`` the first call's y sets the mean and the scale. They
+        follow the targets of the last calls (at least 10, and 200 rows) where these
+        are far from them: a root mean square above 4 in the present scale, or a
+        standard deviation below 1/4. The output layer changes with them.
 
         Parameters
         ----------
@@ -474,15 +481,17 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     def _encode_targets(self, y, weights, first, classes):
         one_dimensional = y.ndim == 1
-        y = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
-        in_use = y if weights is None else y[weights > 0]
+        y = as_columns(y)
         loss = REGRESSION_LOSSES[self.loss]
+        in_use = y if weights is None else y[weights > 0]
         self._check_range(loss, in_use)
         if first:
             self._check_start(loss, in_use)
             self._one_dimensional = one_dimensional
-            if self.standardize_target and loss.standardizable:
-                self._target_scale = TargetScale.of(y, weights)
+            if self._standardizes:
+                moments = Moments.of(y, weights)
+                self._target_scale = TargetScale.of(moments)
+                self._last_calls = [moments]
             else:
                 self._target_scale = TargetScale.none(y.shape[1])
         elif y.shape[1] != len(self._target_scale.mean):
@@ -490,7 +499,66 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
                 f"y has {y.shape[1]} outputs, but {len(self._target_scale.mean)} in "
                 "the first call."
             )
-        return self._target_scale.apply(y), y.shape[1]
+        targets = self._target_scale.apply(y)
+        in_use = targets if weights is None else targets[weights > 0]
+        self._check_magnitude(loss, in_use, first)
+        return targets, y.shape[1]
+
+    @property
+    def _standardizes(self):
+        return self.standardize_target and REGRESSION_LOSSES[self.loss].standardizable
+
+    def _follow_targets(self, network, X, y, weights, *, incremental=False):
+        if not self._standardizes:
+            return
+        y, scale = as_columns(y), self._target_scale
+        if y.shape[1] != len(scale.mean) or network.dtype != self.dtype:
+            # of another network, which is refused
+            return
+        calls = getattr(self, "_last_calls", []) if incremental else []
+        self._last_calls = last_calls([*calls, Moments.of(y, weights)])
+        new, farther = scale.followed(Moments.of_all(self._last_calls))
+        if new is scale:
+            return
+        rows = used_rows(weights)
+        self._target_scale = new
+        data = network.data(
+            X,
+            self._kernel_targets(new.apply(y)),
+            kernel_weights(weights, rows, network.dtype),
+            rows,
+        )
+        moved = copy.deepcopy(network)
+        scale.moved_to(new, network, moved.params)
+        moved.changed()
+        same_outputs = -ValidationLoss(network, data).score()
+        same_predictions = -ValidationLoss(moved, data).score()
+        if same_outputs < same_predictions or not np.isfinite(same_predictions):
+            return
+        of_its_own = self._fine_tuning is None and vars(self).get("_network") is network
+        if of_its_own and self.hierarchy in (None, np.inf):
+            self._go_on_from(moved, scale)
+        elif not farther:
+            # the output layer is a base's, or bounds the first: it stays as it is, and
+            # its predictions are near these targets
+            self._target_scale = scale
+
+    def _go_on_from(self, network, scale):
+        """Train on a network that predicts the same as the last, in another scale."""
+        state = self._state
+        iterate = state.iterate
+        if iterate is not None:
+            params = iterate[0].copy()
+            scale.moved_to(self._target_scale, network, params)
+            iterate = (params, *iterate[1:])
+        self._network = network
+        # gradients and losses were those of another scale
+        self._state = replace(
+            state,
+            optimizer=state.optimizer and state.optimizer.without_memory(),
+            loss_progress=None,
+            iterate=iterate,
+        )
 
     def _check_range(self, loss, y):
         """Targets must be in the range of the loss."""
@@ -500,6 +568,43 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
             raise ValueError(
                 f"loss={self.loss!r} needs y {sign} {loss.smallest:g}; the smallest y "
                 f"is {smallest:g}. Shift y, or use another loss."
+            )
+
+    def _check_magnitude(self, loss, targets, first):
+        """What the network is fitted to must be numbers that its dtype can train on."""
+        limits = np.finfo(np.dtype(self.dtype))
+        smallest, largest = float(limits.tiny), float(limits.max)
+        squares = "" if loss.bounded_gradient else " whose squares are"
+        if squares:
+            # Adam's mean of the squared gradient
+            smallest, largest = np.sqrt(smallest), np.sqrt(largest)
+        found = np.abs(targets).max(axis=0)
+        remedy = "Change the unit of y, for example by y / abs(y).max()"
+        if self._standardizes:
+            if found.max() > largest:
+                raise ValueError(
+                    f"y has values {found.max():g} standard deviations of the y of the "
+                    f"first call from its mean; numbers{squares} beyond {limits.dtype} "
+                    f"begin at {largest:.3g}. Give y in the unit of that call, or fit "
+                    "anew."
+                )
+            return
+        if loss.standardizable:
+            remedy += ", or set standardize_target=True"
+        if limits.dtype == np.float32:
+            remedy += ", or try dtype='float64'"
+        if found.max() > largest:
+            raise ValueError(
+                f"y has values as large as {found.max():g}; with loss={self.loss!r} "
+                f"and dtype={limits.dtype} no number can be trained on that is beyond "
+                f"{largest:.3g}. {remedy}."
+            )
+        tiny = found[(found > 0) & (found < smallest)]
+        if first and tiny.size:
+            raise ValueError(
+                f"An output of y has no value larger than {tiny.min():g}; with "
+                f"loss={self.loss!r} and dtype={limits.dtype} no number can be trained "
+                f"on that is below {smallest:.3g}. {remedy}."
             )
 
     def _check_start(self, loss, y):
@@ -521,3 +626,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     def _stratify_by(self, y):
         return None
+
+
+def as_columns(y):
+    """Values as float64 of shape (n, n_outputs)."""
+    return np.asarray(y, dtype=np.float64).reshape(len(y), -1)

@@ -64,7 +64,7 @@ class Constant:
         rates = self.full_rates(epoch, n_steps, n_seen)
         if epoch < self.warm_up:
             done = epoch + np.arange(1, n_steps + 1) / n_steps
-            rates *= np.minimum(done / self.warm_up, 1.0)
+            rates *= np.minimum(done, self.warm_up) / self.warm_up
         return rates
 
     def full_rates(self, epoch, n_steps, n_seen):
@@ -88,7 +88,10 @@ class InverseScaling(Constant):
     """lr = learning_rate_init / (t + 1)^power_t, t the rows seen before the epoch."""
 
     def full_rates(self, epoch, n_steps, n_seen):
-        return np.full(n_steps, self.rate / (n_seen + 1) ** self.power_t)
+        # of a power beyond all numbers, the rate is 0
+        with np.errstate(over="ignore"):
+            power = np.float64(n_seen + 1) ** self.power_t
+        return np.full(n_steps, self.rate / power)
 
 
 class Adaptive(Constant):

@@ -1,12 +1,14 @@
 """What fit is given, checked and brought into the form that the kernels read."""
 
 import warnings
-from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
+
+from skreg._reading import refuse_times
+from skreg._target_scale import power_of_two
 
 # Dense and sparse X of these types is predicted from without a copy of the whole.
 KEPT_DTYPES = [np.dtype(code) for code in "fde?" + np.typecodes["AllInteger"]]
@@ -32,15 +34,25 @@ def check_weights(sample_weight, X, name="sample_weight"):
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(X.shape[0], float(sample_weight))
-    weights = check_array(
-        sample_weight, ensure_2d=False, dtype=np.float64, input_name=name
-    )
+    refuse_times(sample_weight, name)
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name=name
+        )
     if weights.shape != (X.shape[0],):
         raise ValueError(
             f"{name} must have one value per row, shape ({X.shape[0]},); got shape "
             f"{weights.shape}."
         )
-    return refuse_bad_weights(weights, name)
+    return moderate(refuse_bad_weights(weights, name))
+
+
+def moderate(weights):
+    """Weights, >= 0, none of whose sums overflows or loses digits.
+
+    Only their ratios count.
+    """
+    return weights / power_of_two(weights.max())
 
 
 def refuse_bad_weights(weights, name):
@@ -147,17 +159,21 @@ def writeable(array):
 def split_rows(rows, n, *, fraction, random_state, labels):
     """Rows for training and for validation.
 
+    The only row of a class stays in training: nothing else would teach it. The other
+    rows are drawn so that classes keep their shares.
+
     Parameters
     ----------
     rows : ndarray or None
         The rows in use, or None for all of range(n).
-    labels : ndarray of shape (n,) or None
-        Classes to stratify by.
+    labels : ndarray of shape (n,) or (n, n_labels), or None
+        Classes to stratify by, or a multilabel indicator, of which no value of a label
+        leaves training.
 
     Raises
     ------
     ValueError
-        If no row is left for training.
+        If no row is left for training, or for validation.
 
     Warns
     -----
@@ -178,60 +194,65 @@ def split_rows(rows, n, *, fraction, random_state, labels):
             f"validation_fraction={fraction} leaves no row for training, with "
             f"n_samples={len(rows)}. {advice}"
         )
-    stratify = None
+    alone = np.empty(0, dtype=rows.dtype)
     if labels is not None:
-        classes, counts = np.unique(labels[rows], return_counts=True)
-        if min(n_val, len(rows) - n_val) >= len(classes) and counts.min() >= 2:
-            stratify = labels[rows]
-        else:
-            warnings.warn(
-                f"The validation split does not keep the shares of the "
-                f"{len(classes)} classes: {n_val} of {len(rows)} rows are for "
-                f"validation, and the smallest class has {counts.min()}. {advice}",
-                UserWarning,
+        is_alone = only_rows(labels[rows])
+        alone, rows = rows[is_alone], rows[~is_alone]
+        if not len(rows):
+            raise ValueError(
+                f"Each of the {len(alone)} rows is the only one of its class, so that "
+                f"none can be set aside for validation. {advice}"
             )
-    train, val = train_test_split(
-        rows, test_size=n_val, random_state=random_state, stratify=stratify
-    )
-    return np.sort(train), np.sort(val)
+        n_val = min(n_val, len(rows) - 1)
+    if labels is None or labels.ndim == 2:
+        train, val = train_test_split(rows, test_size=n_val, random_state=random_state)
+        return np.sort(np.concatenate([alone, train])), np.sort(val)
+    classes, counts = np.unique(labels[rows], return_counts=True)
+    enough = min(n_val, len(rows) - n_val) >= len(classes)
+    if len(alone) or not enough:
+        warnings.warn(
+            f"The validation split does not keep the shares of the "
+            f"{len(classes) + len(alone)} classes: {n_val} of {len(rows) + len(alone)} "
+            f"rows are for validation, and the smallest class has "
+            f"{1 if len(alone) else counts.min()}. {advice}",
+            UserWarning,
+        )
+    if enough:
+        train, val = train_test_split(
+            rows, test_size=n_val, random_state=random_state, stratify=labels[rows]
+        )
+    else:
+        train, val = nearly_stratified(rows, labels[rows], n_val, random_state)
+    return np.sort(np.concatenate([alone, train])), np.sort(val)
 
 
-@dataclass(frozen=True)
-class TargetScale:
-    """y = mean + scale * t, t being what the network is fitted to.
+def only_rows(labels):
+    """Mask of the rows that are the only ones of a class, or of a label's value."""
+    mask = np.zeros(len(labels), dtype=bool)
+    for column in labels.reshape(len(labels), -1).T:
+        _, first, counts = np.unique(column, return_index=True, return_counts=True)
+        mask[first[counts == 1]] = True
+    return mask
 
-    Attributes
-    ----------
-    mean, scale : ndarray of shape (n_outputs,)
+
+def nearly_stratified(rows, labels, n_val, random_state):
+    """A split that keeps shares as far as whole rows do, with each class in training.
+
+    Of each class its share is taken, rounded down; the rows that are missing then are
+    of the classes that lost most, ties at random.
     """
-
-    mean: np.ndarray
-    scale: np.ndarray
-
-    @classmethod
-    def none(cls, n_outputs):
-        """The scale that changes nothing."""
-        return cls(np.zeros(n_outputs), np.ones(n_outputs))
-
-    @classmethod
-    def of(cls, y, weights):
-        """The weighted mean and standard deviation of y by column.
-
-        A constant column keeps scale 1: its mean is its prediction.
-        """
-        mean = np.average(y, axis=0, weights=weights)
-        scale = np.sqrt(np.average((y - mean) ** 2, axis=0, weights=weights))
-        # below this a spread is rounding of the mean, not variation
-        constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
-        return cls(mean, np.where(constant, 1.0, scale))
-
-    def apply(self, y):
-        """Return t for y."""
-        return (y - self.mean) / self.scale
-
-    def invert(self, t):
-        """Return y for t, in float64."""
-        y = t.astype(np.float64)
-        y *= self.scale
-        y += self.mean
-        return y
+    _, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    share = counts * (n_val / len(rows))
+    taken = np.minimum(share.astype(int), counts - 1)
+    order = random_state.permutation(len(counts))
+    while (missing := n_val - taken.sum()) > 0:
+        open_ = order[(taken < counts - 1)[order]]
+        if not len(open_):
+            break
+        most = open_[np.argsort((taken - share)[open_], kind="stable")]
+        taken[most[:missing]] += 1
+    in_val = np.zeros(len(rows), dtype=bool)
+    for number, size in enumerate(taken):
+        of_class = np.flatnonzero(numbers == number)
+        in_val[random_state.permutation(of_class)[:size]] = True
+    return rows[~in_val], rows[in_val]

@@ -8,11 +8,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
 from skreg._persistence import VersionedMixin
+from skreg._reading import read_data
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
@@ -173,9 +173,7 @@ def adversarial_examples(
             f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
             "pass the last step and X as it is transformed by the others."
         )
-    X = validate_data(
-        estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True
-    )
+    X = read_data(estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True)
     estimator = without_names(estimator)
     if attack is None:
         return X

@@ -74,6 +74,10 @@ class Adaptation(VersionedMixin):
         adaptation._fitted, adaptation._history, adaptation._params = copy.deepcopy(
             (figures(estimator), estimator._state.history, fine_tuning.params)
         )
+        # the scale of other targets is not the base's
+        adaptation._reading = {
+            name: copy.deepcopy(getattr(estimator, name)) for name in estimator._READING
+        }
         return adaptation
 
     def _complete(self):
@@ -128,6 +132,7 @@ class Adaptation(VersionedMixin):
         fitted, history = copy.deepcopy((self._fitted, self._history))
         adapted._adopt(base)
         vars(adapted).update(fitted)
+        vars(adapted).update(copy.deepcopy(getattr(self, "_reading", {})))
         adapted._state = TrainingState(self._key, history)
         network, fine_tuning = begin(
             base,

@@ -590,11 +590,13 @@ def test_only_new_rows_and_texts():
     assert_array_equal(base.classes_, ["b", "d"])
 
 
-def test_row_without_weight_brings_no_class():
+def test_rows_without_weight_bring_a_class_too():
+    """y alone defines the classes; what has no rows in use is not predicted."""
     X, y = iris()
     base = fit(RegularizedMLPClassifier, (X[y < 2], y[y < 2]))
     adapted = base.fine_tune(X, y, (y < 2) * 1.0)
-    assert_array_equal(adapted.classes_, [0, 1])
+    assert_array_equal(adapted.classes_, [0, 1, 2])
+    assert adapted.predict_proba(X)[y < 2, 2].max() < 0.01
 
 
 def test_class_weight_and_fewer_classes():
@@ -620,7 +622,7 @@ def test_regressor_keeps_scale_and_outputs():
     X, y = diabetes()
     Y = np.column_stack([y, -y])
     base = fit(RegularizedMLPRegressor, (X, Y))
-    adapted = base.fine_tune(X, 3 * Y + 7, method="full")
+    adapted = base.fine_tune(X, 2 * Y, method="full")
     assert_array_equal(adapted._target_scale.mean, Y.mean(axis=0))
     assert adapted.predict(X).shape == Y.shape
     assert_refused(lambda: base.fine_tune(X, y), ValueError, "1 outputs, but 2")

@@ -1,0 +1,135 @@
+"""X and y as they are handed over: what is read as numbers, and what is refused."""
+
+import warnings
+from datetime import timedelta
+
+import numpy as np
+from sklearn.base import is_regressor
+from sklearn.exceptions import DataConversionWarning
+from sklearn.utils.validation import validate_data
+
+# Kinds of dtype that hold no time.
+NUMBERS_OR_TEXT = frozenset("biufcSUTV")
+TIMES = frozenset("mM")
+
+
+def read_data(estimator, X, y=None, **rules):
+    """`validate_data`, for rows whose numbers mean what they say.
+
+    A time would be read as a count of its unit: microseconds since 1970, say. y of
+    shape (n, 1) becomes (n,), so that predictions have the shape of what a user
+    subtracts them from.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, y : as they were given; y may be None for X alone
+    **rules
+        Of `validate_data`.
+
+    Returns
+    -------
+    X, or (X, y)
+
+    Raises
+    ------
+    ValueError
+        If there are times in X, or in y of a regressor.
+
+    Warns
+    -----
+    DataConversionWarning
+        If y has one column.
+    """
+    refuse_times(X, "X")
+    given = {}
+    if y is not None:
+        if is_regressor(estimator):
+            refuse_times(y, "y")
+        given["y"] = y
+    # scikit-learn's first look for NaN is a sum, which may overflow without one; what
+    # is too large for the dtype becomes infinite, which it refuses
+    with np.errstate(over="ignore", invalid="ignore"):
+        read = validate_data(estimator, X, **given, **rules)
+    if y is None:
+        return read
+    X, y = read
+    return X, one_dimensional(y)
+
+
+def one_dimensional(y):
+    """(n,) for y of one column, with a warning, as scikit-learn's estimators do."""
+    if y.ndim != 2 or y.shape[1] != 1:
+        return y
+    warnings.warn(
+        f"A column-vector y of shape {y.shape} was passed when a 1d array was "
+        "expected. It is read as y.ravel(), and predictions have the shape (n,).",
+        DataConversionWarning,
+        stacklevel=2,
+    )
+    if hasattr(y, "toarray"):
+        y = y.toarray()
+    return y.ravel()
+
+
+def refuse_times(values, name):
+    """Raise ValueError for dates, times of day and durations in X or y.
+
+    Parameters
+    ----------
+    values : array-like, frame or sparse matrix
+    name : str
+        For the error.
+    """
+    for column, part in columns_of(values):
+        if holds_times(part):
+            where = name if column is None else f"{name}, in its column {column!r},"
+            raise ValueError(
+                f"{where} holds dates, times or durations; skreg reads numbers only. "
+                "Make numbers of them first, in a unit of your choice, such as "
+                "(t - t.min()) / np.timedelta64(1, 'D') for days, or features such as "
+                "the month and the weekday."
+            )
+
+
+def columns_of(values):
+    """(Name, column) of what may have columns of its own types; else (None, values)."""
+    if getattr(values, "ndim", 2) == 2:
+        if hasattr(values, "iloc"):
+            # pandas: by place, for names may come twice
+            for j, name in enumerate(values.columns):
+                yield name, values.iloc[:, j]
+            return
+        if hasattr(values, "get_column") and hasattr(values, "columns"):
+            for name in values.columns:
+                yield name, values.get_column(name)
+            return
+        if isinstance(values, np.ndarray) and values.dtype == object:
+            for j, column in enumerate(values.T):
+                yield j, column
+            return
+    yield None, values
+
+
+def holds_times(values):
+    """Whether there is a time among values of one type, or among objects."""
+    kind = getattr(getattr(values, "dtype", None), "kind", None)
+    if kind in NUMBERS_OR_TEXT:
+        return False
+    if kind in TIMES:
+        return True
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        # no array at all, which validate_data says in its own words
+        return False
+    if array.dtype != object:
+        return array.dtype.kind in TIMES
+    return any(map(is_time, array.ravel().tolist()))
+
+
+def is_time(value):
+    """Whether an object is a date, a time of day, a period or a duration."""
+    return isinstance(value, (timedelta, np.datetime64, np.timedelta64)) or hasattr(
+        value, "strftime"
+    )

@@ -1,0 +1,202 @@
+"""The scale of a regressor's targets: how it is found, and how it follows new targets.
+
+A network is fitted to t = (y - mean) / scale, by column. What is fitted first sets mean
+and scale. Training that goes on (`partial_fit`, `warm_start`, `fine_tune`) may bring
+targets of another unit, which no step of the solver could reach. So mean and scale
+follow the targets where these leave them far behind: where, in the present scale, the
+root mean square of t exceeds FAR, or its standard deviation, if there is any variation,
+falls below 1 / FAR. Both are those of the targets that are fitted or, in calls of
+partial_fit, of the last of them: of as few as are needed for WINDOW_CALLS calls and
+WINDOW_ROWS rows.
+
+With a = scale / new scale and c = (mean - new mean) / new scale the output layer
+becomes W <- W diag(a), b <- a b + c, and the skip connection theta <- theta diag(a):
+no prediction changes. If, instead, y has changed its unit, then outputs that stay as
+they are, read in the new scale, are right at once. Training goes on from the one of the
+two that has the lower loss on the new rows.
+"""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+FAR = 4.0
+WINDOW_CALLS = 10
+WINDOW_ROWS = 200
+
+# Beyond these powers of two, squares and sums are taken of what is divided by them.
+EXTREME = 500
+
+
+def power_of_two(largest):
+    """The power of two just below a positive number where that is extreme; else 1.
+
+    Dividing by it is exact, but for numbers that are subnormal.
+    """
+    largest = np.asarray(largest, dtype=np.float64)
+    _, exponent = np.frexp(largest)
+    extreme = (np.abs(exponent) > EXTREME) & (largest > 0)
+    return np.ldexp(1.0, np.where(extreme, exponent - 1, 0))
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of the targets of some rows, by column.
+
+    Attributes
+    ----------
+    n : int
+        The rows.
+    mean, deviation : ndarray of shape (n_outputs,)
+        Weighted. A deviation that is rounding of the mean is 0.
+    """
+
+    n: int
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    @classmethod
+    def of(cls, y, weights):
+        """Those of y, (n, n_outputs); rows of weight zero do not count."""
+        if weights is not None and not weights.all():
+            y, weights = y[weights > 0], weights[weights > 0]
+        unit = power_of_two(np.abs(y).max(axis=0))
+        y = y / unit
+        mean = np.average(y, axis=0, weights=weights)
+        squares = np.average((y - mean) ** 2, axis=0, weights=weights)
+        return cls(len(y), mean * unit, without_rounding(np.sqrt(squares), mean, unit))
+
+    @classmethod
+    def of_all(cls, parts):
+        """Those of all rows together."""
+        n = np.array([part.n for part in parts])
+        means = np.array([part.mean for part in parts])
+        deviations = np.array([part.deviation for part in parts])
+        unit = power_of_two(np.maximum(np.abs(means), deviations).max(axis=0))
+        means, deviations = means / unit, deviations / unit
+        mean = np.average(means, axis=0, weights=n)
+        squares = np.average(deviations**2 + (means - mean) ** 2, axis=0, weights=n)
+        return cls(
+            int(n.sum()), mean * unit, without_rounding(np.sqrt(squares), mean, unit)
+        )
+
+
+def without_rounding(deviation, mean, unit):
+    """The deviation times its unit, 0 where it is no variation."""
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)
+    # what varies has a deviation, if it is too small a number for one
+    smallest = np.finfo(np.float64).smallest_subnormal
+    return np.where(deviation <= rounding, 0.0, np.maximum(deviation * unit, smallest))
+
+
+def last_calls(calls):
+    """The last of a list of Moments, as many as say what targets are like now."""
+    rows = 0
+    for k, call in enumerate(reversed(calls), start=1):
+        rows += call.n
+        if k >= WINDOW_CALLS and rows >= WINDOW_ROWS:
+            return calls[-k:]
+    return calls
+
+
+@dataclass(frozen=True)
+class TargetScale:
+    """y = mean + scale * t, t being what the network is fitted to.
+
+    Attributes
+    ----------
+    mean, scale : ndarray of shape (n_outputs,)
+    """
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def none(cls, n_outputs):
+        """The scale that changes nothing."""
+        return cls(np.zeros(n_outputs), np.ones(n_outputs))
+
+    @classmethod
+    def of(cls, moments):
+        """Mean and standard deviation.
+
+        A constant column keeps scale 1: its mean is its prediction.
+        """
+        deviation = moments.deviation
+        return cls(moments.mean, np.where(deviation == 0, 1.0, deviation))
+
+    @property
+    def _unit(self):
+        """What y is divided by first, so that nothing overflows or loses digits."""
+        return power_of_two(np.maximum(np.abs(self.mean), self.scale))
+
+    def apply(self, y):
+        """Return t for y; infinite where that is too far away for a number."""
+        unit = self._unit
+        with np.errstate(over="ignore"):
+            return (y / unit - self.mean / unit) / (self.scale / unit)
+
+    def invert(self, t):
+        """Return y for t, in float64.
+
+        Where the scale itself is near the largest number, what would be beyond it is
+        that number.
+        """
+        unit = self._unit
+        y = t.astype(np.float64)
+        y *= self.scale / unit
+        y += self.mean / unit
+        if (unit != 1).any():
+            finite = np.isfinite(y)
+            with np.errstate(over="ignore"):
+                y *= unit
+            largest = np.finfo(np.float64).max
+            np.clip(y, -largest, largest, out=y, where=finite)
+        return y
+
+    def followed(self, moments):
+        """The scale for targets of these moments: this one, unless they are far away.
+
+        Returns
+        -------
+        scale : TargetScale
+        farther : bool
+            Whether targets of a column are farther away than FAR, and not just closer
+            together.
+        """
+        with np.errstate(over="ignore"):
+            spread = moments.deviation / self.scale
+            shift = self.apply(moments.mean)
+            far = np.hypot(spread, shift) > FAR
+        varies = moments.deviation > 0
+        narrow = varies & (spread < 1 / FAR)
+        if not (far | narrow).any():
+            return self, False
+        return TargetScale(
+            np.where(far | narrow, moments.mean, self.mean),
+            np.where((far | narrow) & varies, moments.deviation, self.scale),
+        ), bool(far.any())
+
+    def moved_to(self, scale, network, params):
+        """Change a network's parameters so that it predicts the same in another scale.
+
+        Parameters
+        ----------
+        scale : TargetScale
+        network : Network
+            Whose shape the parameters have.
+        params : ndarray
+            Changed in place.
+        """
+        unit = np.maximum(self._unit, scale._unit)
+        # a factor beyond the dtype leaves no finite loss, by which it is refused
+        with np.errstate(over="ignore", invalid="ignore"):
+            a = (self.scale / unit) / (scale.scale / unit)
+            c = (self.mean / unit - scale.mean / unit) / (scale.scale / unit)
+            view = copy.copy(network)
+            view.params = params
+            view.coefs[-1][:] *= a
+            view.intercepts[-1][:] = a * view.intercepts[-1] + c
+            if network.skip:
+                view.skip_coef[:] *= a
