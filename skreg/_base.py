@@ -36,11 +36,13 @@ from skreg._fine_tuning import (
 from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
+from skreg._outcome import Columns, Verdict, keep_finite, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._pruning import pruned as pruned_network
 from skreg._schedules import new_schedule
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
+    Checkpoint,
     History,
     LBFGSTraining,
     Problem,
@@ -395,8 +397,11 @@ class BaseRegularizedMLP(
             self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
         )
         with callbacks.fit():
-            self._solve(problem, callbacks, incremental=incremental)
+            training = self._solve(problem, callbacks, incremental=incremental)
             self._publish(settings)
+        # a part of the epochs that partial_fit is called for may explain nothing yet
+        verdict = None if incremental else Verdict(problem)
+        warn_of(training.complaint, verdict, self)
 
     def _solve(self, problem, callbacks, *, incremental=False, loops=None):
         """Run the solver, with the engine `loops` if there is one.
@@ -436,7 +441,13 @@ class BaseRegularizedMLP(
                 verbose=self.verbose,
                 loops=loops,
             )
+            start = Checkpoint(network)
             training.run(history, callbacks, max_iter=self.max_iter)
+            if keep_finite(problem, [start.restore]):
+                training.complaint = (
+                    "Training diverged: predictions are not finite. The initial "
+                    f"weights are kept. {Columns(problem).advice()}".rstrip()
+                )
         else:
             batch_size = 200 if self.batch_size == "auto" else self.batch_size
             training = StochasticTraining(
@@ -1041,6 +1052,7 @@ class BaseRegularizedMLP(
             *validation,
             transform=transform,
             fine_tuning=self._fine_tuning,
+            feature_names=getattr(self, "feature_names_in_", None),
         )
 
     # -------------------------------------------------------------------- validation

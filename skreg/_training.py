@@ -8,6 +8,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from scipy.optimize import Bounds, minimize
@@ -18,9 +19,18 @@ from skreg._averaging import Average
 from skreg._blas import one_blas_thread
 from skreg._hierarchy import iterates_between_epochs
 from skreg._kernels import engine
+from skreg._outcome import Verdict, keep_finite, remedy_of_divergence
 
 # The status of scipy.optimize.minimize with L-BFGS-B; others say why it gave up.
 CONVERGED, ABNORMAL, STOPPED_BY_CALLBACK = 0, 2, 99
+
+# Running averages of batch normalization are taken for those of the weights now if the
+# last epoch has at least this share in them: from 230 batches per epoch on.
+OWN_SHARE = 0.9
+
+# How many times n_iter_no_change epochs a fit may stay at the loss of the best constant
+# if no single feature says that there is more to learn.
+WAITS_AT_CONSTANT = 5
 
 # Units in the last place of the loss. A line search that finds nothing lower where no
 # more than this is to be gained has met the rounding of the loss.
@@ -57,6 +67,8 @@ class Problem:
         Which parameters are trained, if not all.
     budgeted : bool
         Whether it is no failure that training ends at max_iter.
+    feature_names : ndarray of str or None
+        For messages.
     """
 
     network: object
@@ -68,6 +80,20 @@ class Problem:
     transform: object = None
     fine_tuning: object = None
     budgeted: bool = False
+    feature_names: object = None
+
+    @cached_property
+    def largest_input(self):
+        """The largest |x| of X."""
+        X = self.data.X
+        values = X.data if self.is_sparse else X
+        if not values.size:
+            return 0.0
+        return max(float(values.max()), -float(values.min()))
+
+    @property
+    def is_sparse(self):
+        return not isinstance(self.data.X, np.ndarray)
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
@@ -208,6 +234,8 @@ class StochasticTraining:
     """
 
     interrupted = False
+    # What there is to say against the way that training ended, for a warning.
+    complaint = None
 
     def __init__(
         self,
@@ -257,18 +285,36 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
+        self.verdict = Verdict(problem)
+        self.waits = 0
+        # whether `order` is that of an epoch, whose loss is `loss_of_epoch`
+        self.ordered = False
+        self.loss_of_epoch = np.nan
 
     def _gather_statistics(self):
-        """Of batch normalization, for the weights as they are."""
-        network = self.problem.network
-        if network.statistics is not None:
-            with _threads.borrowed(self.threads) as threads:
-                self.engine.gather_statistics(
-                    network.params,
-                    self.problem.data,
-                    network.statistics,
-                    threads=threads,
-                )
+        """Of batch normalization, for the weights as they are.
+
+        In batches as the last epoch's: those of sorted rows would vary too little.
+        """
+        network, data = self.problem.network, self.problem.data
+        if network.statistics is None:
+            return
+        if self.order is not None and self.ordered:
+            rows = self.order if data.subset is None else data.subset[self.order]
+            data = network.data(data.X, data.targets, data.weights, rows)
+        with _threads.borrowed(self.threads) as threads:
+            self.engine.gather_statistics(
+                network.params, data, network.statistics, threads=threads
+            )
+        network.changed()
+
+    def _gather_stale_statistics(self):
+        """The same, if the running averages look back beyond the last epoch."""
+        statistics = self.problem.network.statistics
+        if statistics is None:
+            return
+        if 1 - statistics.decay**self.steps_per_epoch < OWN_SHARE:
+            self._gather_statistics()
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -294,6 +340,9 @@ class StochasticTraining:
             self.problem.network,
             None if validates else self.optimizer.average,
             None if low_rank is None else low_rank.factors,
+        )
+        start = Checkpoint(
+            self.problem.network, None if low_rank is None else low_rank.factors
         )
         try:
             for epoch in range(max_iter):
@@ -321,7 +370,52 @@ class StochasticTraining:
                 self.problem.tuner.restore(self.problem.settings)
         elif self.average is not None:
             self.average.apply()
-        return iterate
+        elif not incremental:
+            self._gather_stale_statistics()
+        return self._keep_finite(iterate, history, weights, start)
+
+    def _keep_finite(self, iterate, history, weights, start):
+        """Weights whose predictions are finite; no loss has seen the last step.
+
+        Parameters
+        ----------
+        iterate : tuple or None
+            As `run` returns it.
+        weights : Checkpoint
+            Of the best epoch, or from before the last.
+        start : Checkpoint
+            From before training.
+
+        Returns
+        -------
+        iterate : tuple or None
+        """
+        retreats = [weights.restore, start.restore]
+        if self.average is not None and self.problem.validation_score is None:
+            retreats.insert(0, lambda: (weights.restore(), self.average.apply()))
+        if not keep_finite(self.problem, retreats):
+            return iterate
+        self._forget_steps()
+        self.complaint = self._diverged(
+            history.n_iter, "its last step leads to predictions that are not finite"
+        )
+        return None
+
+    def _forget_steps(self):
+        """After a divergence: there may be NaN in the optimizer's moments."""
+        # a copy of them would be kept for this case alone
+        self.optimizer.start_anew()
+        if self.optimizer.average is not None:
+            self.optimizer.average[:] = self.problem.network.params
+
+    def _diverged(self, epoch, what):
+        remedy = remedy_of_divergence(
+            self.problem, self.schedule.rate, adam=self.optimizer.adam
+        )
+        return (
+            f"Training diverged in epoch {epoch}: {what}. The last finite weights are "
+            f"kept. {remedy}"
+        )
 
     def _epoch(self, epoch, history, weights, printer):
         """Train one epoch; return False if it diverged, with the weights restored."""
@@ -352,21 +446,20 @@ class StochasticTraining:
                 threads=threads,
             )
         problem.network.changed()
+        self.ordered = True
+        self.loss_of_epoch = loss
         with np.errstate(over="ignore", invalid="ignore"):
             loss += problem.penalty()
             # a sum is finite only if all terms are
             finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
         if not finite:
             weights.restore()
-            # there may be NaN in its moments, and a copy of them would be kept for
-            # this case alone
-            self.optimizer.start_anew()
-            warnings.warn(
-                f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
-                "longer finite. The last finite weights are kept. Lower "
-                f"learning_rate_init (now {self.schedule.rate:g}), and scale the "
-                "features, for example with StandardScaler.",
-                ConvergenceWarning,
+            if validates:
+                self._forget_steps()
+            else:
+                self.optimizer.start_anew()
+            self.complaint = self._diverged(
+                history.n_iter + 1, "the loss is no longer finite"
             )
             return False
         if self.average is not None:
@@ -374,6 +467,8 @@ class StochasticTraining:
         score = None
         if validates:
             with self.average.applied() if self.average else nullcontext():
+                if not self.average:
+                    self._gather_stale_statistics()
                 score = problem.validation_score()
                 if self.score_progress.update(score):
                     weights.keep()
@@ -423,6 +518,8 @@ class StochasticTraining:
         if not progress.exhausted:
             return False
         progress.waited = 0
+        if self._has_not_begun():
+            return False
         stops = self.schedule.stops_on_plateau()
         if self.verbose:
             print(
@@ -437,13 +534,25 @@ class StochasticTraining:
             )
         return stops
 
+    def _has_not_begun(self):
+        """Whether to wait on, for the loss is still that of the best constant.
+
+        A network can stay there for long and then learn all. It has as long as it
+        takes where a single feature says that there is something to learn, and some
+        times the usual patience where none does, as with targets of noise.
+        """
+        at_constant, promising = self.verdict.has_not_begun(self.loss_of_epoch)
+        if not at_constant or promising:
+            return at_constant
+        self.waits += 1
+        return self.waits < WAITS_AT_CONSTANT and not self.verdict.is_cut_off()
+
     def _warn_if_not_converged(self, max_iter):
         if not self.runs_to_the_end and not self.problem.budgeted:
-            warnings.warn(
+            self.complaint = (
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "
                 "max_iter or learning_rate_init, or take a schedule with an end, such "
-                "as learning_rate='one_cycle'.",
-                ConvergenceWarning,
+                "as learning_rate='one_cycle'."
             )
 
 
@@ -464,6 +573,7 @@ class LBFGSTraining:
     """
 
     interrupted = False
+    complaint = None
 
     def __init__(self, problem, *, tol, max_fun, verbose, loops=None):
         self.problem = problem
