@@ -38,6 +38,8 @@ from skreg._network import Network, residual_reaches
 # second.
 LEAST_GAIN = 0.01
 NOISE = -0.1
+# Where few rows choose the epoch, by chance, it may be one of the first.
+NOISE_OF_EARLY_STOPPING = -1.0
 
 # A feature is far from zero if its mean is so many standard deviations away, and large
 # if its root mean square is.
@@ -63,7 +65,7 @@ KINKED = tuple(
 CLIPPED = 2.0
 
 # Penalties near which a network learns nothing cost this share of what they leave.
-SAFE = 2.0
+SAFE = 3.0
 
 # Logarithm of 1 / p, p being the probability that a feature without effect passes.
 LOG_SIGNIFICANCE = 7.0
@@ -628,8 +630,9 @@ class Verdict:
         # of one output, or class, among several
         share /= network.layer_sizes[-1] if is_value else max(1.0, self.baseline.room)
         if any(settings.l1) or settings.group_l1:
-            # which cost more the more features there are
-            return share
+            # which cost more the more features there are, and more than the quadratic
+            # approximation says where log losses saturate
+            return share / 2
         part = 0.5
         if columns.ill_scaled and kind != "exp":
             part = 0.9 if is_value else 0.7
@@ -669,7 +672,8 @@ class Verdict:
         explained = self.explained_now()
         if np.isnan(explained):
             return None
-        if explained >= NOISE:
+        early = self.problem.validation_score is not None
+        if explained >= (NOISE_OF_EARLY_STOPPING if early else NOISE):
             promise = self.promise
             if promise <= LEAST_GAIN or explained >= promise:
                 return None
@@ -677,7 +681,10 @@ class Verdict:
             said = "no better than the best constant"
         else:
             said = "worse than those of a linear model"
-        return f"Its predictions for the training rows are {said} (D2 {explained:.3g})."
+        return (
+            f"The network's predictions for its training rows are {said} (D2 "
+            f"{explained:.3g})."
+        )
 
 
 def warn_of(complaint, verdict, estimator):
@@ -752,7 +759,8 @@ def decay_beyond_reason(settings, rate, *, adam):
     # adam divides l2's gradient by its size
     l2 = 0.0 if adam else max(settings.l2)
     for name, value in [("weight_decay", settings.weight_decay), ("l2", l2)]:
-        if rate * value > 1:
+        # a rate above one is itself the cause
+        if rate * value > 1 >= rate:
             return (
                 f"Lower {name} (now {value:g}) or learning_rate_init (now {rate:g}): "
                 "a step multiplies weights by 1 minus the product of the two."

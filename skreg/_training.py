@@ -352,7 +352,7 @@ class StochasticTraining:
                 task = callbacks.epoch_begins()
                 if not self._epoch(epoch, history, weights, printer):
                     break
-                finished = self._finished(history)
+                finished = self._finished(waits=not incremental)
                 if callbacks.epoch_ends(task) or finished or incremental:
                     break
             else:
@@ -507,8 +507,11 @@ class StochasticTraining:
             self.average is not None and not self.average.exponential
         )
 
-    def _finished(self, history):
-        """Whether a plateau ends the training."""
+    def _finished(self, *, waits):
+        """Whether a plateau ends the training.
+
+        With `waits`, no plateau at the loss of the best constant does.
+        """
         if self.problem.validation_score is not None:
             progress, figure = self.score_progress, "validation score"
         elif not self.runs_to_the_end:
@@ -518,7 +521,7 @@ class StochasticTraining:
         if not progress.exhausted:
             return False
         progress.waited = 0
-        if self._has_not_begun():
+        if waits and self._has_not_begun():
             return False
         stops = self.schedule.stops_on_plateau()
         if self.verbose:
