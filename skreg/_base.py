@@ -185,7 +185,10 @@ class BaseRegularizedMLP(
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If training ends at ``max_iter``, or diverges and is stopped.
+            If training ends at ``max_iter``, or diverges and is stopped; or if the
+            predictions for the training rows are no better than the best constant, or
+            much worse than those of a linear model. One warning says all, with cause
+            and remedy.
         """
         with self._unchanged_on_error():
             goes_on = self.warm_start and self._can_go_on()
