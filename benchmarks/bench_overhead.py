@@ -9,15 +9,19 @@ the ratios to the turn without a regularizer in the same repetition.
     python benchmarks/bench_overhead.py [--repeats 15] [--only NAME ...] [--quick]
 
 writes ``results/overhead_turns.csv`` (every turn), ``overhead.csv`` and ``overhead.md``
-(each regularizer, with the aim that we set for it), and ``overhead.png``. With
-``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
+(each regularizer, with the aim that we set for it), and ``overhead.png``; and
+``overhead_ends.csv`` and ``.md``: what whole fits of few epochs cost beyond these, since
+a fit is judged by its predictions and norms gather their averages. With ``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
 """
 
 import math
+import time
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from _contest import Contender, Contest
+from _peers import Skreg
 from _regularizers import IMAGE, IMAGE_REGULARIZERS, NONE, REGULARIZERS, Regularizer
 from _report import (
     QUICK,
@@ -35,6 +39,9 @@ from _workloads import Workload
 from skreg.adversarial import AdversarialTraining
 
 SECONDS = 0.5  # of a turn
+# Epochs of short fits, in which what comes before and after the epochs counts most, and
+# of longer ones, from which the time of an epoch follows.
+FEW, MORE_EPOCHS = 3, 9
 SMALL = Workload(10_000, 54, (64, 64), 7, batch=32)
 WIDE = Workload(20_000, 784, (256, 256), 10, batch=128, threads=2)
 STEPS = 5
@@ -144,6 +151,49 @@ def table(rows):
     return markdown_table([*header, "aim"], lines)
 
 
+def ends(workloads, repeats):
+    """What a fit costs beyond its epochs, without and with norms."""
+    rows = []
+    for workload in workloads:
+        X, y = workload.data()
+        for name, settings in [
+            (NONE, {}),
+            ("batch_norm", {"batch_norm": True}),
+            ("early_stopping", {"early_stopping": True}),
+            ("both", {"batch_norm": True, "early_stopping": True}),
+        ]:
+            times = {
+                epochs: min(
+                    seconds_of_fit(workload, X, y, epochs, settings)
+                    for _ in range(repeats)
+                )
+                for epochs in (FEW, MORE_EPOCHS)
+            }
+            epoch = (times[MORE_EPOCHS] - times[FEW]) / (MORE_EPOCHS - FEW)
+            rows.append(
+                {
+                    "settings": name,
+                    "shape": workload.name,
+                    "fit": f"{times[FEW]:.4g}",
+                    "epoch": f"{epoch:.4g}",
+                    "beyond": f"{times[FEW] / epoch - FEW:.2f}",
+                }
+            )
+    return rows
+
+
+def seconds_of_fit(workload, X, y, epochs, settings):
+    """Of one fit of so many epochs."""
+    model = Skreg.estimator(
+        workload, max_iter=epochs, n_iter_no_change=epochs + 1, **settings
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        model.fit(X, y)
+        return time.perf_counter() - start
+
+
 def plot(rows, path):
     """Points on a line each: an epoch's time relative to that without, and the aim."""
     names = list(dict.fromkeys(row["regularizer"] for row in rows))
@@ -201,6 +251,28 @@ def main():
         "threads; beside them how many times as long that is as without a regularizer, "
         "and in brackets the median of the ratios turn by turn. The aim is ours, for "
         f"both shapes. {machine()}",
+    )
+    rows = ends(workloads, min(options.repeats, 5))
+    write_csv(folder, "overhead_ends.csv", rows)
+    write_table(
+        folder,
+        "overhead_ends.md",
+        markdown_table(
+            ["shape", "", f"fit of {FEW} epochs, ms", "epoch, ms", "beyond, epochs"],
+            [
+                [
+                    row["shape"],
+                    f"`{row['settings']}`",
+                    milliseconds(float(row["fit"])),
+                    milliseconds(float(row["epoch"])),
+                    row["beyond"],
+                ]
+                for row in rows
+            ],
+        ),
+        f"Whole fits of {FEW} epochs; the time of one more epoch; and how many epochs' "
+        f"time the fit takes beyond its own: reading the data, judging the predictions, "
+        f"and with batch_norm gathering the averages. {machine()}",
     )
     if folder:
         plot(summarised, folder / "overhead.png")

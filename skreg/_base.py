@@ -37,6 +37,7 @@ from skreg._lbfgs import LBFGSTraining
 from skreg._losses import loss_name
 from skreg._network import Network, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
+from skreg._outcome import Columns, Verdict, keep_finite, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
@@ -44,6 +45,7 @@ from skreg._reading import read_data
 from skreg._schedules import new_schedule
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
+    Checkpoint,
     History,
     Problem,
     Progress,
@@ -201,7 +203,10 @@ class BaseRegularizedMLP(
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If training ends at ``max_iter``, or diverges and is stopped.
+            If training ends at ``max_iter``, or diverges and is stopped; or if the
+            predictions for the training rows are no better than the best constant, or
+            much worse than those of a linear model. One warning says all, with cause
+            and remedy.
         """
         with self._unchanged_on_error():
             goes_on = self.warm_start and self._can_go_on()
@@ -414,8 +419,11 @@ class BaseRegularizedMLP(
             self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
         )
         with callbacks.fit():
-            self._solve(problem, callbacks, incremental=incremental)
+            training = self._solve(problem, callbacks, incremental=incremental)
             self._publish(settings)
+        # a part of the epochs that partial_fit is called for may explain nothing yet
+        verdict = None if incremental else Verdict(problem)
+        warn_of(training.complaint, verdict, self)
 
     def _solve(self, problem, callbacks, *, incremental=False, loops=None):
         """Run the solver, with the engine `loops` if there is one.
@@ -456,7 +464,13 @@ class BaseRegularizedMLP(
                 fresh=not history.epochs_ever and self._fine_tuning is None,
                 loops=loops,
             )
+            start = Checkpoint(network)
             training.run(history, callbacks, max_iter=self.max_iter)
+            if keep_finite(problem, [start.restore]):
+                training.complaint = (
+                    "Training diverged: predictions are not finite. The initial "
+                    f"weights are kept. {Columns(problem).advice()}".rstrip()
+                )
         else:
             batch_size = 200 if self.batch_size == "auto" else self.batch_size
             training = StochasticTraining(
@@ -1085,6 +1099,7 @@ class BaseRegularizedMLP(
             *validation,
             transform=transform,
             fine_tuning=self._fine_tuning,
+            feature_names=getattr(self, "feature_names_in_", None),
         )
 
     # -------------------------------------------------------------------- validation

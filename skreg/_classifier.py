@@ -182,7 +182,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     epsilon : float, default=1e-8
         Adam's term against division by zero, > 0.
     n_iter_no_change : int, default=10
-        Epochs without progress that are waited for.
+        Epochs without progress that are waited for; not counted while the network
+        still predicts its training rows like a constant.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     dtype : {"float32", "float64"}, default="float32"

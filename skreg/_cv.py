@@ -22,7 +22,7 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from skreg._callbacks import FitCallbacks, with_callbacks
 from skreg._classifier import RegularizedMLPClassifier
-from skreg._network import Network
+from skreg._outcome import LossOfOutputs, warn_of
 from skreg._parameters import COUNT
 from skreg._path import PathTraining, check_grid, checked_model, recorded
 from skreg._regressor import RegularizedMLPRegressor
@@ -103,38 +103,6 @@ def describes_parameters_of(Estimator):
     return decorate
 
 
-class LossOfOutputs:
-    """Mean loss of raw outputs: that of a network which passes its input on.
-
-    Parameters
-    ----------
-    network : Network
-        Whose outputs they are.
-    targets : ndarray of shape (n,), int32, or (n, n_outputs)
-    weights : ndarray of shape (n,) or None
-    """
-
-    def __init__(self, network, targets, weights):
-        n_outputs = network.layer_sizes[-1]
-        self.network = Network(
-            [n_outputs, n_outputs],
-            [],
-            network.loss,
-            network.loss_parameter,
-            np.dtype(np.float64),
-        )
-        self.network.coefs[0][:] = np.eye(n_outputs)
-        if targets.dtype != np.int32:
-            targets = np.ascontiguousarray(targets, dtype=np.float64)
-        self.targets, self.weights = targets, weights
-        self.engine = self.network.engine()
-
-    def __call__(self, outputs):
-        """The loss of outputs, (n, n_outputs), float64."""
-        data = self.network.data(outputs, self.targets, self.weights)
-        return self.engine.loss_and_gradient(self.network.params, data)
-
-
 class Fold:
     """One split: a path on its training rows, scored on the others.
 
@@ -209,6 +177,7 @@ class Fold:
             start = scored
         if self.training.interrupted:
             raise KeyboardInterrupt
+        warn_of(self.training.complaint, None, self.training.model)
         return np.array([figures[alpha] for alpha in sorted(figures)[::-1]])
 
 

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 from scipy.optimize import Bounds, minimize
-from sklearn.exceptions import ConvergenceWarning
 
 from skreg import _threads
 from skreg._blas import one_blas_thread
@@ -77,6 +76,8 @@ class LBFGSTraining:
     """
 
     interrupted = False
+    # What there is to say against the way that training ended, for a warning.
+    complaint = None
 
     def __init__(self, problem, *, tol, max_fun, verbose, fresh=False, loops=None):
         self.problem = problem
@@ -243,18 +244,21 @@ class LBFGSTraining:
             self.interrupted = True
             return
         if not np.isfinite(self.point.value):
-            warnings.warn(
+            self._complain(
                 "Training diverged: the loss is not finite. The last finite weights "
                 "are kept. Scale the features, for example with StandardScaler, or "
-                "raise l2.",
-                ConvergenceWarning,
+                "raise l2."
             )
             return
         self._set_weights(self.point.x)
         history.loss = float(self.point.value)
         if end is not None and not asked_to_stop:
-            self._warn(end, history)
-        self._warn_if_rounding_costs()
+            self._complain(
+                f"lbfgs has not converged after {history.n_iter} iterations: the "
+                f"gradient's largest element is {self.point.norm:.2g}, above "
+                f"tol={self.tol:g}, for {end}."
+            )
+        self._look_at_rounding()
 
     def _minimise(self, objective, iteration_done, history, max_iter):
         """Run L-BFGS-B from the point, and again where it gave up too early.
@@ -308,14 +312,9 @@ class LBFGSTraining:
                 )
         return None
 
-    def _warn(self, cause, history):
-        """That the fit ended above `tol`."""
-        warnings.warn(
-            f"lbfgs has not converged after {history.n_iter} iterations: the gradient's "
-            f"largest element is {self.point.norm:.2g}, above tol={self.tol:g}, for "
-            f"{cause}.",
-            ConvergenceWarning,
-        )
+    def _complain(self, text):
+        """Add to what a warning says when the fit is done."""
+        self.complaint = text if self.complaint is None else f"{self.complaint} {text}"
 
     def _met_rounding(self, result):
         """Whether what is to be gained is lost in the rounding of the loss.
@@ -330,7 +329,7 @@ class LBFGSTraining:
             gains.append(0.5 * np.dot(projected, result.hess_inv.matvec(projected)))
         return max(gains) <= ROUNDING * unit
 
-    def _warn_if_rounding_costs(self):
+    def _look_at_rounding(self):
         """Say what the network loses because it reads X as it is, not centred."""
         problem = self.problem
         if self.inputs.centre is None:
@@ -344,11 +343,10 @@ class LBFGSTraining:
             self.inputs.spread > 0, self.inputs.spread, np.inf
         )
         j = int(np.argmax(distance))
-        warnings.warn(
+        self._complain(
             f"The fitted network has a loss of {loss:.3g}, where lbfgs found "
             f"{self.point.value:.3g}: {problem.network.dtype} rounds its sums, for "
             f"feature {j} lies {distance[j]:.2g} standard deviations from zero. "
             "Subtract its mean, for example with StandardScaler, or use "
-            "dtype='float64'.",
-            ConvergenceWarning,
+            "dtype='float64'."
         )

@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import FitCallbacks
 from skreg._network import Network
+from skreg._outcome import Verdict, warn_of
 from skreg._parameters import is_auto, read_schedules, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._target_scale import power_of_two
@@ -282,6 +283,8 @@ class PathTraining:
         On the rows for training, without the penalties.
     interrupted : bool
         Whether Ctrl-C ended the last training.
+    complaint : str or None
+        What there is to say against the first training that did not end well.
     epochs_before : int
         How many of the history are not those of the last point.
     """
@@ -315,6 +318,7 @@ class PathTraining:
         self.targets, self.weights = training.targets, training.weights
         self.loss = ValidationLoss(model._network, self.problem.data)
         self.interrupted = False
+        self.complaint = None
         self.epochs_before = 0
         self._loops = self._alpha = None
         self.max_iter = model.max_iter
@@ -358,6 +362,28 @@ class PathTraining:
             model.max_iter = self.max_iter
         self._loops = solver.engine
         self.interrupted = solver.interrupted
+        # of the points of a path one is enough
+        self.complaint = self.complaint or solver.complaint
+
+    def warn_of_best(self, best, alphas, weights):
+        """Warn, once, of what there is to say against the path's best point.
+
+        Others may be constants by design.
+
+        Parameters
+        ----------
+        best : int
+            The point of the least loss.
+        alphas : list of float
+        weights : list of tuple
+            Of all points.
+        """
+        network, settings = self.model._network, self.problem.settings
+        set_strength(settings, self.param, alphas[best])
+        network.set_weights(weights[best])
+        warn_of(self.complaint, Verdict(self.problem), self.model)
+        set_strength(settings, self.param, alphas[-1])
+        network.set_weights(weights[-1])
 
     def ends_at_zero(self, alphas):
         """Whether the path goes on until nothing is left, wherever that is."""
@@ -508,6 +534,8 @@ def recorded(training, steps):
         penalties.append(training.problem.penalty())
         if training.score is not None:
             scores.append(training.score())
+    if alphas:
+        training.warn_of_best(int(np.argmin(losses)), alphas, weights)
     order = np.argsort(alphas)[::-1]
 
     def in_order(values):

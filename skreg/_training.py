@@ -11,12 +11,20 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from skreg import _threads
 from skreg._averaging import Average
 from skreg._hierarchy import iterates_between_epochs
 from skreg._moments import Moments
+from skreg._outcome import Verdict, keep_finite, remedy_of_divergence
+
+# Running averages of batch normalization are taken for those of the weights now if the
+# last epoch has at least this share in them: from 230 batches per epoch on.
+OWN_SHARE = 0.9
+
+# How many times n_iter_no_change epochs a fit may stay at the loss of the best constant
+# if no single feature says that there is more to learn.
+WAITS_AT_CONSTANT = 5
 
 INTERRUPTED = (
     "Training was interrupted after {done}; the estimator keeps what it has learnt "
@@ -49,6 +57,8 @@ class Problem:
         Which parameters are trained, if not all.
     budgeted : bool
         Whether it is no failure that training ends at max_iter.
+    feature_names : ndarray of str or None
+        For messages.
     """
 
     network: object
@@ -60,6 +70,20 @@ class Problem:
     transform: object = None
     fine_tuning: object = None
     budgeted: bool = False
+    feature_names: object = None
+
+    @cached_property
+    def largest_input(self):
+        """The largest |x| of X."""
+        X = self.data.X
+        values = X.data if self.is_sparse else X
+        if not values.size:
+            return 0.0
+        return max(float(values.max()), -float(values.min()))
+
+    @property
+    def is_sparse(self):
+        return not isinstance(self.data.X, np.ndarray)
 
     @cached_property
     def moments(self):
@@ -205,6 +229,8 @@ class StochasticTraining:
     """
 
     interrupted = False
+    # What there is to say against the way that training ended, for a warning.
+    complaint = None
 
     def __init__(
         self,
@@ -254,18 +280,36 @@ class StochasticTraining:
         n_rows = len(problem.data)
         self.order = np.empty(n_rows, dtype=np.intp) if shuffle else None
         self.steps_per_epoch = -(-n_rows // batch_size)
+        self.verdict = Verdict(problem)
+        self.waits = 0
+        # whether `order` is that of an epoch, whose loss is `loss_of_epoch`
+        self.ordered = False
+        self.loss_of_epoch = np.nan
 
     def _gather_statistics(self):
-        """Of batch normalization, for the weights as they are."""
-        network = self.problem.network
-        if network.statistics is not None:
-            with _threads.borrowed(self.threads) as threads:
-                self.engine.gather_statistics(
-                    network.params,
-                    self.problem.data,
-                    network.statistics,
-                    threads=threads,
-                )
+        """Of batch normalization, for the weights as they are.
+
+        In batches as the last epoch's: those of sorted rows would vary too little.
+        """
+        network, data = self.problem.network, self.problem.data
+        if network.statistics is None:
+            return
+        if self.order is not None and self.ordered:
+            rows = self.order if data.subset is None else data.subset[self.order]
+            data = network.data(data.X, data.targets, data.weights, rows)
+        with _threads.borrowed(self.threads) as threads:
+            self.engine.gather_statistics(
+                network.params, data, network.statistics, threads=threads
+            )
+        network.changed()
+
+    def _gather_stale_statistics(self):
+        """The same, if the running averages look back beyond the last epoch."""
+        statistics = self.problem.network.statistics
+        if statistics is None:
+            return
+        if 1 - statistics.decay**self.steps_per_epoch < OWN_SHARE:
+            self._gather_statistics()
 
     def run(self, history, callbacks, *, max_iter, incremental):
         """Train for up to max_iter epochs; with `incremental`, for exactly one.
@@ -292,6 +336,9 @@ class StochasticTraining:
             None if validates else self.optimizer.average,
             None if low_rank is None else low_rank.factors,
         )
+        start = Checkpoint(
+            self.problem.network, None if low_rank is None else low_rank.factors
+        )
         try:
             for epoch in range(max_iter):
                 # an epoch of partial_fit follows all before; only warm_up heeds it
@@ -300,7 +347,7 @@ class StochasticTraining:
                 task = callbacks.epoch_begins()
                 if not self._epoch(epoch, history, weights, printer):
                     break
-                finished = self._finished(history)
+                finished = self._finished(waits=not incremental)
                 if callbacks.epoch_ends(task) or finished or incremental:
                     break
             else:
@@ -318,7 +365,52 @@ class StochasticTraining:
                 self.problem.tuner.restore(self.problem.settings)
         elif self.average is not None:
             self.average.apply()
-        return iterate
+        elif not incremental:
+            self._gather_stale_statistics()
+        return self._keep_finite(iterate, history, weights, start)
+
+    def _keep_finite(self, iterate, history, weights, start):
+        """Weights whose predictions are finite; no loss has seen the last step.
+
+        Parameters
+        ----------
+        iterate : tuple or None
+            As `run` returns it.
+        weights : Checkpoint
+            Of the best epoch, or from before the last.
+        start : Checkpoint
+            From before training.
+
+        Returns
+        -------
+        iterate : tuple or None
+        """
+        retreats = [weights.restore, start.restore]
+        if self.average is not None and self.problem.validation_score is None:
+            retreats.insert(0, lambda: (weights.restore(), self.average.apply()))
+        if not keep_finite(self.problem, retreats):
+            return iterate
+        self._forget_steps()
+        self.complaint = self._diverged(
+            history.n_iter, "its last step leads to predictions that are not finite"
+        )
+        return None
+
+    def _forget_steps(self):
+        """After a divergence: there may be NaN in the optimizer's moments."""
+        # a copy of them would be kept for this case alone
+        self.optimizer.start_anew()
+        if self.optimizer.average is not None:
+            self.optimizer.average[:] = self.problem.network.params
+
+    def _diverged(self, epoch, what):
+        remedy = remedy_of_divergence(
+            self.problem, self.schedule.rate, adam=self.optimizer.adam
+        )
+        return (
+            f"Training diverged in epoch {epoch}: {what}. The last finite weights are "
+            f"kept. {remedy}"
+        )
 
     def _epoch(self, epoch, history, weights, printer):
         """Train one epoch; return False if it diverged, with the weights restored."""
@@ -349,21 +441,20 @@ class StochasticTraining:
                 threads=threads,
             )
         problem.network.changed()
+        self.ordered = True
+        self.loss_of_epoch = loss
         with np.errstate(over="ignore", invalid="ignore"):
             loss += problem.penalty()
             # a sum is finite only if all terms are
             finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
         if not finite:
             weights.restore()
-            # there may be NaN in its moments, and a copy of them would be kept for
-            # this case alone
-            self.optimizer.start_anew()
-            warnings.warn(
-                f"Training diverged in epoch {history.n_iter + 1}: the loss is no "
-                "longer finite. The last finite weights are kept. Lower "
-                f"learning_rate_init (now {self.schedule.rate:g}), and scale the "
-                "features, for example with StandardScaler.",
-                ConvergenceWarning,
+            if validates:
+                self._forget_steps()
+            else:
+                self.optimizer.start_anew()
+            self.complaint = self._diverged(
+                history.n_iter + 1, "the loss is no longer finite"
             )
             return False
         if self.average is not None:
@@ -371,6 +462,8 @@ class StochasticTraining:
         score = None
         if validates:
             with self.average.applied() if self.average else nullcontext():
+                if not self.average:
+                    self._gather_stale_statistics()
                 score = problem.validation_score()
                 if self.score_progress.update(score):
                     weights.keep()
@@ -409,8 +502,11 @@ class StochasticTraining:
             self.average is not None and not self.average.exponential
         )
 
-    def _finished(self, history):
-        """Whether a plateau ends the training."""
+    def _finished(self, *, waits):
+        """Whether a plateau ends the training.
+
+        With `waits`, no plateau at the loss of the best constant does.
+        """
         if self.problem.validation_score is not None:
             progress, figure = self.score_progress, "validation score"
         elif not self.runs_to_the_end:
@@ -420,6 +516,8 @@ class StochasticTraining:
         if not progress.exhausted:
             return False
         progress.waited = 0
+        if waits and self._has_not_begun():
+            return False
         stops = self.schedule.stops_on_plateau()
         if self.verbose:
             print(
@@ -434,13 +532,25 @@ class StochasticTraining:
             )
         return stops
 
+    def _has_not_begun(self):
+        """Whether to wait on, for the loss is still that of the best constant.
+
+        A network can stay there for long and then learn all. It has as long as it
+        takes where a single feature says that there is something to learn, and some
+        times the usual patience where none does, as with targets of noise.
+        """
+        at_constant, promising = self.verdict.has_not_begun(self.loss_of_epoch)
+        if not at_constant or promising:
+            return at_constant
+        self.waits += 1
+        return self.waits < WAITS_AT_CONSTANT and not self.verdict.is_cut_off()
+
     def _warn_if_not_converged(self, max_iter):
         if not self.runs_to_the_end and not self.problem.budgeted:
-            warnings.warn(
+            self.complaint = (
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "
                 "max_iter or learning_rate_init, or take a schedule with an end, such "
-                "as learning_rate='one_cycle'.",
-                ConvergenceWarning,
+                "as learning_rate='one_cycle'."
             )
 
 

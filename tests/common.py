@@ -15,7 +15,9 @@ ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 both_estimators = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
 # For tests that train a few epochs only.
-few_epochs = pytest.mark.filterwarnings("ignore:.*has not converged")
+few_epochs = pytest.mark.filterwarnings(
+    "ignore:.*has not converged", "ignore:The network's predictions"
+)
 
 
 def scaled(load):

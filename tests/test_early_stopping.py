@@ -102,6 +102,9 @@ def test_rule(Estimator, scores, n_iter, best):
         scoring=Scripted(scores),
         tol=0.1,
         n_iter_no_change=2,
+        # so large that all of these epochs are better than the best constant
+        learning_rate_init=0.03,
+        batch_size=16,
         random_state=0,
     )
     X, X_val, y, y_val = parts_of(estimator)
@@ -109,7 +112,9 @@ def test_rule(Estimator, scores, n_iter, best):
     assert estimator.n_iter_ == n_iter
     assert estimator.validation_scores_ == scores[:n_iter]
     assert estimator.best_validation_score_ == scores[best - 1]
-    until_best = Estimator(max_iter=best, learning_rate="constant", random_state=0)
+    until_best = clone(estimator).set_params(
+        early_stopping=False, scoring="loss", tol=0, max_iter=best
+    )
     with pytest.warns(match="has not converged"):
         until_best.fit(X, y)
     assert_array_equal(all_weights(estimator), all_weights(until_best))
@@ -122,12 +127,13 @@ def test_adaptive_rate_falls_at_each_plateau_until_it_is_tiny(Estimator):
         early_stopping=True,
         scoring=Scripted([1.0] * 100),
         learning_rate="adaptive",
-        learning_rate_init=1e-3,
+        learning_rate_init=0.03,
+        batch_size=16,
         n_iter_no_change=patience,
     )
     estimator.fit(*data_for(estimator))
-    # 1e-3 / 5^5 is the first rate below 1e-6, and one more plateau ends it
-    assert estimator.n_iter_ == 1 + (5 + 1) * (patience + 1)
+    # 0.03 / 5^7 is the first rate below 1e-6, and one more plateau ends it
+    assert estimator.n_iter_ == 1 + (7 + 1) * (patience + 1)
 
 
 @both_estimators
