@@ -34,11 +34,12 @@ from skreg._fine_tuning import (
     refuse_other_network,
 )
 from skreg._losses import loss_name
-from skreg._network import Network, zero_share
+from skreg._network import Network, Views, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._pruning import pruned as pruned_network
 from skreg._schedules import new_schedule
+from skreg._sparse_input import check_indices
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
     History,
@@ -489,15 +490,26 @@ class BaseRegularizedMLP(
 
     @property
     def coefs_(self):
-        """Weight matrices, each (n_in, n_out)."""
+        """Weight matrices, each (n_in, n_out).
+
+        They can be set in place, or one by one as ``coefs_[0] = W``; predictions and
+        further training go by them (with ``weight_averaging`` training goes on from
+        weights of its own). After `sparsify` their arrays are read-only, and one by one
+        they can be replaced.
+        """
         self._check_fitted()
-        return self._network.coefs
+        return self._assignable(self._network.coefs)
 
     @property
     def intercepts_(self):
-        """Bias vectors, each (n_out,)."""
+        """Bias vectors, each (n_out,); they can be set as `coefs_`."""
         self._check_fitted()
-        return self._network.intercepts
+        return self._assignable(self._network.intercepts)
+
+    def _assignable(self, arrays):
+        """A list in which an assignment reaches the network; a sparse one's own."""
+        sparse_weights = isinstance(self._network, SparseNetwork)
+        return arrays if sparse_weights else Views(arrays)
 
     @property
     def skip_coef_(self):
@@ -896,6 +908,8 @@ class BaseRegularizedMLP(
 
     def _read(self, X, y, *, reset):
         """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
+        check_indices(X)
+        check_indices(y, "y")
         X, y = validate_data(
             self,
             X,
@@ -920,6 +934,7 @@ class BaseRegularizedMLP(
         """The network's predictions for X, or its raw outputs, (n, n_outputs)."""
         self._check_fitted()
         network = self._network
+        check_indices(X)
         X = validate_data(
             self,
             X,

@@ -12,6 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
+from skreg._sparse_input import check_indices
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
@@ -172,6 +173,7 @@ def adversarial_examples(
             f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
             "pass the last step and X as it is transformed by the others."
         )
+    check_indices(X)
     X = validate_data(
         estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True
     )
