@@ -85,6 +85,16 @@ class SparseNetwork:
         ValueError
             If a matrix is not one that the kernels can read.
         """
+        for l, (W, shape) in enumerate(
+            zip(self.coefs, pairwise(self.layer_sizes), strict=True)
+        ):
+            fits = getattr(W, "format", None) == "csc" and W.shape == shape
+            if not fits or W.dtype != self.dtype:
+                raise ValueError(
+                    f"coefs_[{l}] must be a CSC matrix of shape {shape} and "
+                    f"{self.dtype} after sparsify; got {W!r}. Convert it, or call "
+                    "densify() before setting weights."
+                )
         arrays = self._arrays()
         settled = self._settled
         if settled is not None and all(
@@ -92,15 +102,7 @@ class SparseNetwork:
             for now, before in zip(arrays, settled, strict=True)
         ):
             return
-        for l, (W, shape) in enumerate(
-            zip(self.coefs, pairwise(self.layer_sizes), strict=True)
-        ):
-            if W.format != "csc" or W.shape != shape or W.dtype != self.dtype:
-                raise ValueError(
-                    f"coefs_[{l}] must be a CSC matrix of shape {shape} and "
-                    f"{self.dtype} after sparsify; got {W!r}. Convert it, or call "
-                    "densify() before setting weights."
-                )
+        for l, W in enumerate(self.coefs):
             check_indices(W, f"coefs_[{l}]")
         if self.skip:
             check_indices(self.skip_coef, "skip_coef_")

@@ -26,7 +26,7 @@ sys.path[:] = [str(HERE.parent)] + [
 # Longer than any case takes, also under sanitizers.
 PATIENCE = 120
 # Cases of one process; a crash takes only it down.
-BATCH = 250
+BATCH = 100
 
 
 def options():
