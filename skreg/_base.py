@@ -35,7 +35,7 @@ from skreg._fine_tuning import (
 )
 from skreg._lbfgs import LBFGSTraining
 from skreg._losses import loss_name
-from skreg._network import Network, zero_share
+from skreg._network import Network, Views, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._outcome import Columns, Verdict, keep_finite, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
@@ -523,15 +523,26 @@ class BaseRegularizedMLP(
 
     @property
     def coefs_(self):
-        """Weight matrices, each (n_in, n_out)."""
+        """Weight matrices, each (n_in, n_out).
+
+        They can be set in place, or one by one as ``coefs_[0] = W``; predictions and
+        further training go by them (with ``weight_averaging`` training goes on from
+        weights of its own). After `sparsify` their arrays are read-only, and one by one
+        they can be replaced.
+        """
         self._check_fitted()
-        return self._network.coefs
+        return self._assignable(self._network.coefs)
 
     @property
     def intercepts_(self):
-        """Bias vectors, each (n_out,)."""
+        """Bias vectors, each (n_out,); they can be set as `coefs_`."""
         self._check_fitted()
-        return self._network.intercepts
+        return self._assignable(self._network.intercepts)
+
+    def _assignable(self, arrays):
+        """A list in which an assignment reaches the network; a sparse one's own."""
+        sparse_weights = isinstance(self._network, SparseNetwork)
+        return arrays if sparse_weights else Views(arrays)
 
     @property
     def skip_coef_(self):

@@ -374,8 +374,14 @@ def with_adapters(layers, width, random_state):
             continue
         n = layer.W.shape[1]
         limit = ACTIVATIONS[activation].bound(n, width)
-        D = random_state.uniform(-limit, limit, (n, width))
-        U = np.zeros((width, n))
+        try:
+            D = random_state.uniform(-limit, limit, (n, width))
+            U = np.zeros((width, n))
+        except (MemoryError, ValueError):
+            raise ValueError(
+                f"width={width} of method='adapter' asks for layers of {n} x {width} "
+                "weights, for which there is no memory. Lower width."
+            ) from None
         down = LayerParts(D, np.zeros(width), activation, 0, layer.origin, True)
         up = LayerParts(U, np.zeros(n), "identity", 2, layer.origin, True)
         result += [down, up]

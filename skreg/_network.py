@@ -36,6 +36,50 @@ def zero_share(matrices):
     return float(1.0 - nonzeros / sum(math.prod(W.shape) for W in matrices))
 
 
+class Views(list):
+    """Arrays within a network; one that is assigned is copied into its place."""
+
+    def __setitem__(self, number, array):
+        views = self[number]
+        if not isinstance(number, slice):
+            views, array = [views], [array]
+        for view, values in zip(views, array, strict=True):
+            values = np.asarray(values)
+            if values.shape != view.shape:
+                raise ValueError(
+                    f"These weights have the shape {view.shape}; got {values.shape}. A "
+                    "network of another shape is made by fit."
+                )
+            view[...] = values
+
+
+@dataclass
+class Folded:
+    """What a network predicts by where it has norms, and what that was made from."""
+
+    params: np.ndarray
+    statistics: np.ndarray
+    flat: np.ndarray
+
+    def is_of(self, network):
+        """Whether nothing has changed since, be it in place by the user."""
+        return np.array_equal(self.params, network.params) and np.array_equal(
+            self.statistics, network.statistics.values
+        )
+
+
+def empty_parameters(size, dtype, layer_sizes):
+    """Zeros for all parameters, or an error where no memory has room for them."""
+    try:
+        return np.zeros(size, dtype)
+    except (MemoryError, ValueError):
+        raise ValueError(
+            f"A network of the layer sizes {layer_sizes} has {size:.3g} parameters, "
+            f"for which there is no memory ({size * dtype.itemsize:.3g} bytes). Lower "
+            "hidden_layer_sizes, or use fewer features."
+        ) from None
+
+
 @dataclass
 class Network:
     """Layer sizes, activations, loss and the parameters W_0, b_0, W_1, b_1, ..., theta.
@@ -85,7 +129,7 @@ class Network:
 
     def __post_init__(self):
         size = self._layers_end + self.skip * self.layer_sizes[0] * self.layer_sizes[-1]
-        self.params = np.zeros(size, self.dtype)
+        self.params = empty_parameters(size, self.dtype, self.layer_sizes)
         if self.batch_norm is not None:
             self.statistics = _batch_norm.Statistics.of(self._hidden, self.dtype)
             for scale in self.scales:
@@ -94,6 +138,11 @@ class Network:
     def __getstate__(self):
         # buffers are no part of what is copied or written to disk
         return self.__dict__ | {"_idle": [], "_folded": None}
+
+    def __setstate__(self, state):
+        # a memory map may begin at any address
+        params = np.require(state["params"], requirements="A")
+        self.__dict__.update({"_idle": []} | state, params=params)
 
     @property
     def _hidden(self):
@@ -185,20 +234,27 @@ class Network:
     def prediction_params(self):
         """The parameters of `engine()`, which knows no norms: flat, not to be changed.
 
-        Folded once, until `changed` is called.
+        With norms they are folded once, and again when they are no longer the same.
         """
         if self.batch_norm is None:
             return self.params
-        if self._folded is None:
+        # another thread may replace it
+        folded = self._folded
+        if folded is None or not folded.is_of(self):
             parts = zip(*self.folded(), strict=True)
             flat = [array.ravel() for pair in parts for array in pair]
             if self.skip:
                 flat.append(self.skip_coef.ravel())
-            self._folded = np.concatenate(flat).astype(self.dtype)
-        return self._folded
+            folded = Folded(
+                self.params.copy(),
+                self.statistics.values.copy(),
+                np.concatenate(flat).astype(self.dtype),
+            )
+            self._folded = folded
+        return folded.flat
 
     def changed(self):
-        """Say that parameters or statistics are not what they were."""
+        """Free what was made from the parameters before they changed."""
         self._folded = None
 
     def weights(self):

@@ -22,6 +22,8 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 # Infinity is no bound.
 BOUND = Interval(Real, 0, None, closed="right")
 RATE = Interval(Real, 0, 1, closed="left")
+# Of a schedule object, whose factors are all computed before the first epoch.
+MOST_EPOCHS = 100_000_000
 COUNT = Interval(Integral, 1, None, closed="left")
 
 # What both estimators take; each adds its own.
@@ -416,6 +418,11 @@ def factors_by_epoch(estimator, name):
         If a parameter of the schedule is out of range, or a factor.
     """
     schedule, n = getattr(estimator, name), estimator.max_iter
+    if n > MOST_EPOCHS:
+        raise ValueError(
+            f"max_iter must be at most {MOST_EPOCHS:,} with {name}={schedule!r}, which "
+            f"has a factor for each epoch; got {n}. Lower max_iter."
+        )
     try:
         schedule._validate_params()
     except ValueError as error:

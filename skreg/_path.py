@@ -225,10 +225,19 @@ def checked_model(estimator, param):
     return model
 
 
+# Of a path. Each keeps its weights.
+MOST_POINTS = 1_000_000
+
+
 def check_grid(alphas, eps, max_iter_per_point):
     """Refuse numbers that make no grid."""
     if isinstance(alphas, Integral) and alphas < 1:
         raise ValueError(f"alphas must be an array or a number >= 1; got {alphas!r}.")
+    if isinstance(alphas, Integral) and alphas > MOST_POINTS:
+        raise ValueError(
+            f"alphas must be at most {MOST_POINTS:,} points, each of which is a network; "
+            f"got {alphas}. Lower alphas."
+        )
     if eps is not None and not 0 < eps < 1:
         raise ValueError(f"eps must be None or a number in (0, 1); got {eps!r}.")
     if max_iter_per_point is not None and not (

@@ -8,6 +8,8 @@ from sklearn.base import is_regressor
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
 
+from skreg._sparse_input import check_indices
+
 # Kinds of dtype that hold no time.
 NUMBERS_OR_TEXT = frozenset("biufcSUTV")
 TIMES = frozenset("mM")
@@ -34,7 +36,8 @@ def read_data(estimator, X, y=None, **rules):
     Raises
     ------
     ValueError
-        If there are times in X, or in y of a regressor.
+        If there are times in X, or in y of a regressor, or if the indices of a sparse
+        matrix do not fit it.
 
     Warns
     -----
@@ -42,10 +45,12 @@ def read_data(estimator, X, y=None, **rules):
         If y has one column.
     """
     refuse_times(X, "X")
+    check_indices(X)
     given = {}
     if y is not None:
         if is_regressor(estimator):
             refuse_times(y, "y")
+        check_indices(y, "y")
         given["y"] = y
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
     # is too large for the dtype becomes infinite, which it refuses

@@ -203,9 +203,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices; CSC after ``sparsify``.
+        Weight matrices; CSC after ``sparsify``. They can be set, in place or as
+        ``coefs_[0] = W``; those that are CSC have read-only arrays and can be replaced.
     intercepts_ : list of ndarray of shape (n_out,)
-        Biases.
+        Biases, likewise.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
         Weights of the connection from the inputs to the outputs, with ``skip=True``;
         CSC after ``sparsify``.

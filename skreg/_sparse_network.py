@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import fields
+from itertools import pairwise
 
 import numpy as np
 from scipy import sparse
@@ -10,6 +11,7 @@ from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS
 from skreg._kernels import sparse_weights
 from skreg._network import Network, residual_reaches
+from skreg._sparse_input import check_indices
 
 
 class SparseNetwork:
@@ -23,11 +25,16 @@ class SparseNetwork:
     Attributes
     ----------
     coefs : list of CSC, each (n_in, n_out)
-        By output, as the kernels read them.
+        By output, as the kernels read them. All arrays are made read-only: so what was
+        checked, and what was made from them, stays right. A whole matrix, or an array
+        of one, can be replaced.
     skip_coef : CSC of shape (n_features, n_outputs) or None
     intercepts, scales, shifts : lists of ndarray
     statistics : Statistics or None
     """
+
+    # The arrays that `_settle` has seen last.
+    _settled = None
 
     def __init__(self, network):
         self._shape = {
@@ -41,13 +48,14 @@ class SparseNetwork:
         self.scales = [a.copy() for a in network.scales]
         self.shifts = [c.copy() for c in network.shifts]
         self.statistics = copy.deepcopy(network.statistics)
-        # The predictor of the last call, or nothing: it is for one thread at a time.
+        # The predictor of the last call, with the arrays that it is of, or nothing: it
+        # is for one thread at a time.
         self._idle = []
         self._folded = None
 
     def __getstate__(self):
         # buffers are no part of what is copied or written to disk
-        return self.__dict__ | {"_idle": [], "_folded": None}
+        return self.__dict__ | {"_idle": [], "_folded": None, "_settled": None}
 
     def __getattr__(self, name):
         # dtype, loss, layer_sizes, ...: what a network is made from
@@ -60,8 +68,51 @@ class SparseNetwork:
         """All weight matrices, theta last."""
         return [*self.coefs, self.skip_coef] if self.skip else self.coefs
 
+    def _arrays(self):
+        """All that predictions are made from."""
+        arrays = [*self.intercepts, *self.scales, *self.shifts]
+        if self.statistics is not None:
+            arrays.append(self.statistics.values)
+        for W in self.matrices():
+            arrays += [W.data, W.indices, W.indptr]
+        return arrays
+
+    def _settle(self):
+        """Check what was replaced since the last call, and make it read-only.
+
+        Raises
+        ------
+        ValueError
+            If a matrix is not one that the kernels can read.
+        """
+        for l, (W, shape) in enumerate(
+            zip(self.coefs, pairwise(self.layer_sizes), strict=True)
+        ):
+            fits = getattr(W, "format", None) == "csc" and W.shape == shape
+            if not fits or W.dtype != self.dtype:
+                raise ValueError(
+                    f"coefs_[{l}] must be a CSC matrix of shape {shape} and "
+                    f"{self.dtype} after sparsify; got {W!r}. Convert it, or call "
+                    "densify() before setting weights."
+                )
+        arrays = self._arrays()
+        settled = self._settled
+        if settled is not None and all(
+            now is before and not now.flags.writeable
+            for now, before in zip(arrays, settled, strict=True)
+        ):
+            return
+        for l, W in enumerate(self.coefs):
+            check_indices(W, f"coefs_[{l}]")
+        if self.skip:
+            check_indices(self.skip_coef, "skip_coef_")
+        for array in arrays:
+            array.flags.writeable = False
+        self._idle, self._folded, self._settled = [], None, arrays
+
     def dense(self):
         """The `Network` again."""
+        self._settle()
         network = Network(**self._shape)
         pairs = [
             (network.matrices(), [W.toarray() for W in self.matrices()]),
@@ -80,6 +131,7 @@ class SparseNetwork:
 
         Theta stays as it is.
         """
+        self._settle()
         if self.batch_norm is None:
             return self.coefs, self.intercepts
         if self._folded is None:
@@ -116,18 +168,20 @@ class SparseNetwork:
 
         May run in several threads at once.
         """
+        self._settle()
         if out is None:
             out = self.empty_outputs(X.shape[0])
         products = sum(W.nnz for W in self.matrices()) * X.shape[0]
         threads = _threads.wanted(2 * products)
         # popping and assigning are atomic, asking for the length first would not be
+        settled = self._settled
         try:
-            predictor = self._idle.pop()
+            made_of, predictor = self._idle.pop()
         except IndexError:
-            predictor = None
-        if predictor is None or predictor.threads < threads:
+            made_of = predictor = None
+        if made_of is not settled or predictor.threads < threads:
             predictor = self._predictor(threads)
         with _threads.borrowed(threads) as granted:
             predictor.predict(X, out, raw=raw, threads=granted)
-        self._idle[:] = [predictor]
+        self._idle[:] = [(settled, predictor)]
         return out

@@ -129,7 +129,7 @@ def parts_for_kernels(X, dtype, *, in_parts=False):
     if sparse.issparse(X):
         as_it_is = X.dtype == dtype and X.indices.dtype == np.int32
     else:
-        as_it_is = X.dtype == dtype and X.flags.c_contiguous
+        as_it_is = X.dtype == dtype and X.flags.c_contiguous and X.flags.aligned
     if as_it_is and not in_parts:
         yield slice(0, n), X
         return
@@ -142,16 +142,17 @@ def parts_for_kernels(X, dtype, *, in_parts=False):
             if sparse.issparse(X):
                 part = as_csr_for_kernels(X[rows].astype(dtype, copy=False))
             else:
-                part = np.ascontiguousarray(X[rows], dtype)
+                part = np.require(X[rows], dtype, ["C", "A"])
         yield rows, part
 
 
 def writeable(array):
-    """The array, or a copy where it is a read-only memory map; None stays None.
+    """The array, or a copy where kernels cannot write to it; None stays None.
 
-    joblib maps what it loads with ``mmap_mode="r"`` and what it hands to workers.
+    joblib maps what it loads with ``mmap_mode="r"`` and what it hands to workers:
+    read-only, and at any address.
     """
-    if array is None or array.flags.writeable:
+    if array is None or (array.flags.writeable and array.flags.aligned):
         return array
     return np.array(array)
 

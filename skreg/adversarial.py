@@ -75,7 +75,8 @@ class AdversarialTraining(DocumentationLinkMixin, VersionedMixin, BaseEstimator)
     _parameter_constraints = {
         "epsilon": [Interval(Real, 0, None, closed="left")],
         "norm": [StrOptions({"inf", "l2"})],
-        "n_steps": [Interval(Integral, 1, None, closed="left")],
+        # each is a pass through the network; more than C counts is refused
+        "n_steps": [Interval(Integral, 1, 1_000_000, closed="both")],
         "step_size": [Interval(Real, 0, None, closed="neither"), None],
         "random_start": ["boolean"],
         "clean_weight": [Interval(Real, 0, 1, closed="both")],

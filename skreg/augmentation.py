@@ -6,6 +6,7 @@ after these are gathered, in the order of the list, before ``input_dropout``, an
 on validation or prediction. Rows must be dense.
 """
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -107,10 +108,12 @@ class Augmentation(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
     def _check_features(self, n_features):
         """Raise ValueError where images do not have as many numbers as rows of X."""
         image = self._image()
-        if image and np.prod(list(image.values())) != n_features:
+        # of Python's integers, which have no bound
+        size = math.prod(image.values())
+        if image and size != n_features:
             raise ValueError(
                 f"shape={self.shape!r} of {type(self).__name__} is that of images with "
-                f"{np.prod(list(image.values()))} numbers, but X has {n_features} "
+                f"{size} numbers, but X has {n_features} "
                 "features. Give the shape of one image whose pixels are a row of X."
             )
 

@@ -1,5 +1,7 @@
 """X and y as users bring them: any container, layout, dtype and kind of label."""
 
+import pickle
+
 import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, diabetes, few_epochs, iris
@@ -21,6 +23,15 @@ def read_only_memory_map(X, folder):
     return np.load(path, mmap_mode="r")
 
 
+def unaligned(X, _=None):
+    """At addresses where no number of its type may stand, as in a file's middle."""
+    moved = np.frombuffer(bytearray(X.nbytes + 1), X.dtype, X.size, offset=1)
+    moved = moved.reshape(X.shape)
+    moved[...] = X
+    assert not moved.flags.aligned
+    return moved
+
+
 LAYOUTS = {
     "list": lambda X, _: X.tolist(),
     "float32": lambda X, _: X.astype(np.float32),
@@ -29,6 +40,11 @@ LAYOUTS = {
     "reversed twice": lambda X, _: X[::-1].copy()[::-1],
     "read-only memory map": read_only_memory_map,
     "big endian": lambda X, _: X.astype(">f8"),
+    "unaligned": unaligned,
+    "unaligned float32": lambda X, _: unaligned(X.astype(np.float32)),
+    "field of packed records": lambda X, _: np.rec.fromarrays(
+        [np.zeros(len(X), np.int8), X], dtype=[("a", "i1"), ("X", "f8", X.shape[1])]
+    )["X"],
 }
 
 
@@ -42,6 +58,52 @@ def test_layout_of_dense_X(Estimator, layout, tmp_path):
     model.fit(given, y)
     assert_array_equal(all_weights(model), all_weights(expected))
     assert_array_equal(model.predict(given), expected.predict(X))
+
+
+@both_estimators
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_all_that_is_unaligned(Estimator, dtype):
+    """X of the network's own dtype, dense and CSR, y, weights, validation data."""
+    model = Estimator(**SMALL, dtype=dtype, early_stopping=True)
+    X, y = data_for(model)
+    X = X.astype(dtype)
+    weights = np.linspace(0.5, 1.5, len(y))
+    odd = unaligned(X), unaligned(y), unaligned(weights)
+    expected = clone(model).fit(
+        X, y, weights, X_val=X, y_val=y, sample_weight_val=weights
+    )
+    model.fit(*odd, X_val=odd[0], y_val=odd[1], sample_weight_val=odd[2])
+    assert_array_equal(all_weights(model), all_weights(expected))
+    assert_array_equal(model.predict(odd[0]), expected.predict(X))
+    csr = sparse.csr_array(X)
+    csr.data, csr.indices, csr.indptr = map(
+        unaligned, (csr.data, csr.indices, csr.indptr)
+    )
+    model.set_params(early_stopping=False).fit(csr, *odd[1:])
+    expected.set_params(early_stopping=False).fit(sparse.csr_array(X), y, weights)
+    assert_array_equal(all_weights(model), all_weights(expected))
+    for network in (model, model.sparsify()):
+        assert_array_equal(network.predict(csr), network.predict(sparse.csr_array(X)))
+        assert_array_equal(network.predict(odd[0]), network.predict(X))
+
+
+@both_estimators
+def test_weights_that_are_unaligned(Estimator):
+    """As a buffer from which a pickle takes them may give them."""
+    model = Estimator(**SMALL, batch_norm=True)
+    X, y = data_for(model)
+    model.fit(X, y)
+    buffers = []
+    stream = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+    odd = [
+        memoryview(bytearray(1) + bytes(part.raw()))[1:].toreadonly()
+        for part in buffers
+    ]
+    restored = pickle.loads(stream, buffers=odd)
+    assert_array_equal(restored.predict(X), model.predict(X))
+    assert_array_equal(
+        all_weights(restored.partial_fit(X, y)), all_weights(model.partial_fit(X, y))
+    )
 
 
 @both_estimators

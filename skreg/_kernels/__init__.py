@@ -27,6 +27,7 @@ Where things are:
 - ``adversarial.pxd``  perturbing the rows of a batch so that the loss rises
 - ``team.pxd``         threads, and how they share the blocks
 - ``loops.pxd``        the loops over batches, as every thread of a team runs them
+- ``signals.pxd``      Ctrl-C, between and within batches
 - ``_engine.pyx``      data and buffers, and what Python calls to run these loops
 - ``_sparse_weights.pyx``  the same for predictions with sparse weights
 - ``_units.pyx``       single kernels opened to Python, for tests, documentation and

@@ -8,7 +8,8 @@ from libc.string cimport memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
 from skreg._kernels.adversarial cimport Attack
-from skreg._kernels.arrays cimport address, typed_address, writable_address
+from skreg._kernels.arrays cimport (
+    address, aligned, check_compressed, typed_address, writable_address)
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
 from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
@@ -27,11 +28,14 @@ from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, rates_of, shrinks_in_groups)
 from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
+from skreg._kernels.signals cimport WATCHED_OPERATIONS
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Team, parts, run_team, team_limit
 from skreg._kernels.types cimport Layer, Matrix, Network, matrix_count, matrix_of
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
+
+import math
 
 import numpy as np
 
@@ -40,6 +44,10 @@ cnp.import_array()
 # Rows of a chunk where the batch size is free: prediction and full-batch gradients.
 cdef enum:
     DEFAULT_ROWS = 256
+
+    # Of a batch for each parameter, from which on its gradient may be stored whole for
+    # the sake of Ctrl-C: that costs a few hundredths of the time then.
+    OPERATIONS_FOR_WHOLE = 1500
 
 CHUNK_ROWS = DEFAULT_ROWS
 
@@ -108,11 +116,12 @@ cdef checked_reaches(residual, layer_sizes):
 
 
 cdef class Data:
-    """X, targets and weights as the kernels read them; nothing is copied.
+    """X, targets and weights as the kernels read them, copied only if not aligned.
 
     Parameters
     ----------
     X : ndarray of shape (n, p), C-contiguous, or CSR with int32 indices
+        Its indices and pointers are checked, in one pass over them.
     targets : ndarray of shape (n, n_outputs) and X's dtype, of shape (n,) and int32
         (class numbers), or None
     weights : ndarray of shape (n,) and X's dtype, of mean 1 over the rows in use, or
@@ -125,11 +134,14 @@ cdef class Data:
     cdef Rows rows
     cdef readonly object X, targets, weights, subset, dtype
     cdef readonly Py_ssize_t n_outputs
-    cdef object row_starts
+    cdef object row_starts, columns, values
 
     def __cinit__(self, X, targets, weights, Py_ssize_t n_outputs, subset=None):
         cdef Py_ssize_t n = X.shape[0]
         cdef Py_ssize_t p = X.shape[1]
+        targets, weights, subset = aligned(targets), aligned(weights), aligned(subset)
+        if isinstance(X, np.ndarray):
+            X = aligned(X)
         self.X, self.targets, self.weights, self.subset = X, targets, weights, subset
         self.dtype = X.dtype
         self.n_outputs = n_outputs
@@ -139,12 +151,16 @@ cdef class Data:
         else:
             if X.format != "csr":
                 raise ValueError(f"sparse X must be CSR, got {X.format}")
-            self.row_starts = np.ascontiguousarray(X.indptr, dtype=np.intp)
-            self.rows.values = typed_address(X.data, X.dtype, (X.data.size,))
+            # X may get other arrays while these are read
+            self.values, self.columns = aligned(X.data), aligned(X.indices)
+            self.row_starts = aligned(np.ascontiguousarray(X.indptr, dtype=np.intp))
+            self.rows.values = typed_address(self.values, X.dtype, (X.data.size,))
             self.rows.columns = <const int32_t*> typed_address(
-                X.indices, np.int32, (X.data.size,))
+                self.columns, np.int32, (X.data.size,))
             self.rows.row_starts = <const Py_ssize_t*> typed_address(
                 self.row_starts, np.intp, (n + 1,))
+            check_compressed(
+                self.rows.row_starts, self.rows.columns, n, p, X.data.size)
         if targets is not None and targets.dtype == np.int32:
             self.rows.classes = <const int32_t*> typed_address(targets, np.int32, (n,))
         else:
@@ -304,7 +320,11 @@ cdef class Engine:
         n_features = self.net.layers[0].n_in
         table = np.array([] if table is None else table, dtype=AUGMENTATION)
         for step in table:
-            size = step["height"] * step["width"] * step["channels"]
+            # as Python's integers, which have no bound
+            sides = [int(step[name]) for name in ("height", "width", "channels")]
+            size = math.prod(sides)
+            if min(sides) < 0:
+                raise ValueError(f"images of the shape {sides}")
             if not 0 <= step["kind"] < N_KINDS:
                 raise ValueError(f"unknown augmentation {step['kind']}")
             if size not in (0, n_features):
@@ -553,6 +573,13 @@ cdef class Engine:
             self.point_to_statistics(statistics)
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
         loop.before = optimizer.step
+        # a state that Ctrl-C leaves is one between two steps
+        loop.watched = (
+            loop.watched and loop.operations >= OPERATIONS_FOR_WHOLE * self.n_parameters)
+        if loop.watched and statistics is not None:
+            loop.statistics_size = statistics.values.size
+            kept_statistics = np.empty_like(statistics.values)
+            loop.kept_statistics = address(kept_statistics)
         threads = min(threads, self.threads)
         rates = np.empty(learning_rates.shape[0], dtype=_RATES)
         for step in range(learning_rates.shape[0]):
@@ -597,7 +624,7 @@ cdef class Engine:
                     loop.order = &order[0]
                     shuffle(loop.noise.rng, epoch, &order[0], data.rows.n)
                 run_team(threads, train_f32 if self.single else train_f64, &loop)
-            if loop.interrupted:
+            if loop.watch.interrupted:
                 raise_pending()
         finally:
             # an interrupted epoch has taken steps too
@@ -695,7 +722,7 @@ cdef class Engine:
         with nogil:
             run_team(
                 threads, full_batch_f32 if self.single else full_batch_f64, &loop)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             raise_pending()
         return loop.total / data.rows.n
 
@@ -707,12 +734,14 @@ cdef class Engine:
         cdef Pass loop = self.training_loop(data, None, self.capacity)
         loop.params = self.parameters(params)
         loop.norm_decay = 1
+        before = statistics.values.copy()
         self.point_to_statistics(statistics)
         threads = min(threads, self.threads)
         with nogil:
             run_team(
                 threads, statistics_f32 if self.single else statistics_f64, &loop)
-        if loop.interrupted:
+        if loop.watch.interrupted:
+            statistics.values[:] = before
             raise_pending()
         # so much that an exponential average goes on from them
         statistics.gathered = 1.0
@@ -730,7 +759,7 @@ cdef class Engine:
             run_team(
                 threads, input_gradients_f32 if self.single else input_gradients_f64,
                 &loop)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             raise_pending()
         return out
 
@@ -750,7 +779,7 @@ cdef class Engine:
         threads = min(threads, self.threads)
         with nogil:
             run_team(threads, predict_f32 if self.single else predict_f64, &loop)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             raise_pending()
         return out
 
@@ -801,11 +830,27 @@ cdef class Engine:
             self.sparse.centre = NULL
         memset(&loop, 0, sizeof(loop))
         loop.net, loop.work, loop.data = &self.net, self.work, &data.rows
-        loop.n_parameters = self.n_parameters
         loop.batch_size = batch_size
+        loop.operations = self.operations(data, batch_size)
+        loop.watched = loop.operations > WATCHED_OPERATIONS
         loop.noise.on = key is not None
         loop.noise.rng.key[0], loop.noise.rng.key[1] = (0, 0) if key is None else key
         return loop
+
+    cdef double operations(self, Data data, Py_ssize_t rows) except -1:
+        """Of a batch: 6 per weight and row, 10 per weight for the step; roughly."""
+        cdef double rest = self.n_parameters
+        cdef Py_ssize_t m
+        cdef Matrix matrix
+        if data.rows.dense != NULL:
+            return rest * (6.0 * rows + 10.0)
+        # weights of the inputs count by the non-zeros
+        filled = data.columns.size / max(1, data.X.shape[0] * data.X.shape[1])
+        for m in range(matrix_count(&self.net)):
+            if m == 0 or m == self.net.n_layers:
+                matrix = matrix_of(&self.net, m)
+                rest -= (1 - filled) * matrix.n_in * matrix.n_out
+        return 6.0 * rest * rows + 10.0 * self.n_parameters
 
     cdef int point_to_statistics(self, statistics) except -1:
         """The running averages of every hidden layer: means, then variances."""
@@ -829,7 +874,8 @@ cdef class Engine:
         cdef Matrix matrix
         mixed = loop.attack.n_steps > 0 and loop.attack.clean_weight > 0
         loop.training.whole = (
-            self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
+            loop.watched
+            or self.max_grad_norm < INFINITY or mixed or loop.training.low_rank != NULL
             or ((bounded or grouped) and loop.data.dense == NULL))
         if loop.training.whole and self.gradient_room < loop.training.gradient_size:
             self.gradient_room = loop.training.gradient_size

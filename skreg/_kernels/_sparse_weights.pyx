@@ -6,7 +6,8 @@ from libc.stdint cimport int32_t, uint64_t
 from libc.string cimport memset
 
 from skreg._kernels.activations cimport IDENTITY, N_ACTIVATIONS
-from skreg._kernels.arrays cimport address, typed_address, writable_address
+from skreg._kernels.arrays cimport (
+    address, aligned, check_compressed, typed_address, writable_address)
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.sparse_weights cimport (
@@ -22,6 +23,12 @@ cnp.import_array()
 cdef int raise_pending() except -1:
     """Raises what a signal's handler raised while a team was at work."""
     return -1 if PyErr_Occurred() != NULL else 0
+
+
+cdef compressed_parts(W):
+    """[Starts, indices, values] of CSR or CSC, aligned."""
+    starts = aligned(np.ascontiguousarray(W.indptr, dtype=np.intp))
+    return [starts, aligned(W.indices), aligned(W.data)]
 
 
 cdef class SparsePredictor:
@@ -141,16 +148,18 @@ cdef class SparsePredictor:
         memset(&rows, 0, sizeof(rows))
         rows.n, rows.n_features = X.shape
         if isinstance(X, np.ndarray):
+            X = aligned(X)
             rows.dense = typed_address(X, self.dtype, X.shape)
             self.make_room_for_inputs()
         else:
-            # the array lives as long as this call
-            starts = np.ascontiguousarray(X.indptr, dtype=np.intp)
-            given = self.non_zeros(X, "csr", starts)
+            # these arrays live as long as this call
+            parts = compressed_parts(X)
+            given = self.non_zeros(X, "csr", parts)
             rows.row_starts, rows.columns = given.starts, given.others
             rows.values = given.values
             self.order_by_input()
-        self.loop.data, self.loop.raw, self.loop.interrupted = &rows, raw, False
+        self.loop.data, self.loop.raw = &rows, raw
+        memset(&self.loop.watch, 0, sizeof(self.loop.watch))
         self.loop.out = writable_address(
             out, self.dtype, (X.shape[0], self.n_outputs))
         threads = min(threads, self.threads)
@@ -158,7 +167,7 @@ cdef class SparsePredictor:
             run_team(
                 threads, predict_sparse_f32 if single else predict_sparse_f64,
                 &self.loop)
-        if self.loop.interrupted:
+        if self.loop.watch.interrupted:
             raise_pending()
         return out
 
@@ -181,19 +190,21 @@ cdef class SparsePredictor:
 
     cdef NonZeros kept_non_zeros(self, W, form) except *:
         """Where the arrays of a matrix are, which stay as long as this object."""
-        starts = np.ascontiguousarray(W.indptr, dtype=np.intp)
-        self.buffers += [starts, W.indices, W.data]
-        return self.non_zeros(W, form, starts)
+        parts = compressed_parts(W)
+        self.buffers += parts
+        return self.non_zeros(W, form, parts)
 
-    cdef NonZeros non_zeros(self, W, form, starts) except *:
+    cdef NonZeros non_zeros(self, W, form, parts) except *:
+        """The pointers; all that the kernels will follow is checked."""
         cdef NonZeros found
-        if W.format != form or W.indices.dtype != np.int32:
+        starts, indices, values = parts
+        if W.format != form or indices.dtype != np.int32:
             raise ValueError(
                 f"expected {form} with int32 indices, "
-                f"got {W.format} with {W.indices.dtype}")
-        lines = W.shape[0 if form == "csr" else 1]
+                f"got {W.format} with {indices.dtype}")
+        lines, across = W.shape if form == "csr" else W.shape[::-1]
         found.starts = <const Py_ssize_t*> typed_address(starts, np.intp, (lines + 1,))
-        found.others = <const int32_t*> typed_address(
-            W.indices, np.int32, (W.data.size,))
-        found.values = typed_address(W.data, self.dtype, (W.data.size,))
+        found.others = <const int32_t*> typed_address(indices, np.int32, (values.size,))
+        found.values = typed_address(values, self.dtype, (values.size,))
+        check_compressed(found.starts, found.others, lines, across, values.size)
         return found

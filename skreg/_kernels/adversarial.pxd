@@ -21,6 +21,7 @@ from skreg._kernels.dropout cimport draw_of
 from skreg._kernels.forward cimport masks_inputs
 from skreg._kernels.matmul cimport input_gradient_product, product_shape
 from skreg._kernels.philox cimport GROUP_WORDS, STREAM_ATTACK, group_words
+from skreg._kernels.signals cimport is_stopped
 from skreg._kernels.team cimport Block, Blocks, Share, block_of, share_of, wait_for_team
 from skreg._kernels.types cimport Layer, Matrix, matrix_of, real
 from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
@@ -162,6 +163,9 @@ cdef inline void gradient_by_inputs(
     cdef Py_ssize_t number
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, batch.selection.rows, p)
+        if is_stopped(
+                batch.watch, batch.team, 2.0 * block.rows * block.columns * layer.n_out):
+            break
         input_gradient_product(
             product_shape(block.rows, block.columns, layer.n_out),
             delta + block.row * work.strides[0], work.strides[0],

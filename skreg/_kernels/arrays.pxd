@@ -1,11 +1,12 @@
 """The data of NumPy arrays as pointers, checked for what the kernels rely on."""
 
 cimport numpy as cnp
+from libc.stdint cimport int32_t, uint32_t
 
 
 cdef inline void* address(cnp.ndarray array) except? NULL:
-    if not cnp.PyArray_IS_C_CONTIGUOUS(array):
-        raise ValueError("the kernels need C-contiguous arrays")
+    if not cnp.PyArray_IS_C_CONTIGUOUS(array) or not cnp.PyArray_ISALIGNED(array):
+        raise ValueError("the kernels need C-contiguous, aligned arrays")
     return cnp.PyArray_DATA(array)
 
 
@@ -26,3 +27,43 @@ cdef inline void* writable_address(array, dtype, shape) except NULL:
     if not array.flags.writeable:
         raise ValueError("the kernels cannot write to a read-only array")
     return <void*> typed_address(array, dtype, shape)
+
+
+cdef inline aligned(array):
+    """The array itself, or a copy where its numbers stand at odd addresses.
+
+    Those of a buffer that something else precedes, as in a file or a message, may.
+    """
+    if array is None or array.flags.aligned:
+        return array
+    return array.copy()
+
+
+cdef inline int check_compressed(
+    const Py_ssize_t* starts, const int32_t* others, Py_ssize_t lines,
+    Py_ssize_t across, Py_ssize_t stored,
+) except -1:
+    """An error where CSR or CSC would lead out of its arrays; one pass over them.
+
+    starts: (lines + 1,), into the `stored` numbers of others, each below `across`.
+    """
+    cdef Py_ssize_t line, k
+    cdef bint valid = starts[0] >= 0
+    cdef uint32_t bound = <uint32_t> min(across, <Py_ssize_t> 1 << 31)
+    cdef uint32_t beyond = 0
+    with nogil:
+        for line in range(lines):
+            valid = valid and starts[line] <= starts[line + 1]
+        valid = valid and starts[lines] <= stored
+        if valid:
+            # as unsigned numbers those below zero are large
+            for k in range(starts[0], starts[lines]):
+                beyond |= <uint32_t> others[k] >= bound
+    if not valid:
+        raise ValueError(
+            "the pointers of a sparse matrix must not decrease, nor leave its arrays")
+    if beyond:
+        raise ValueError(
+            f"the indices of a sparse matrix must be whole numbers from 0 to "
+            f"{across - 1}")
+    return 0

@@ -32,6 +32,7 @@ from skreg._kernels.max_norm cimport (
 from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, optimizer_step, shrinks_in_groups)
 from skreg._kernels.rows cimport Rows, gather_target, row_of
+from skreg._kernels.signals cimport is_stopped
 from skreg._kernels.sparse cimport SparseBatch, catch_up, column_gradient, list_batch
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
@@ -107,6 +108,8 @@ cdef inline double loss_and_delta(
     for block in range(blocks.first, blocks.last):
         first = block * LOSS_ROWS
         rows = min(<Py_ssize_t> LOSS_ROWS, n_rows - first)
+        if is_stopped(batch.watch, batch.team, 50.0 * size):
+            break
         if rows < LOSS_ROWS:
             # rows that are not there: any finite target
             memset(target, 0, size * sizeof(real))
@@ -220,6 +223,9 @@ cdef inline void input_gradient(
     cdef Py_ssize_t number, i, j, at
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, rows, layer.n_in)
+        if is_stopped(
+                batch.watch, batch.team, 2.0 * block.rows * block.columns * layer.n_out):
+            break
         input_gradient_product(
             product_shape(block.rows, block.columns, layer.n_out),
             delta + block.row * stride, stride,
@@ -293,6 +299,8 @@ cdef inline void norm_gradient(
         first = strip * STRIP
         columns = min(<Py_ssize_t> STRIP, layer.n_out - first)
         block = Block(0, rows, first, columns)
+        if is_stopped(batch.watch, batch.team, 10.0 * rows * columns):
+            break
         if layer.norm == AFTER and mask.keep != NULL:
             mask_block(block, mask_from(mask, 0, first), delta, stride)
         strip_gradient(
@@ -368,6 +376,10 @@ cdef inline void dense_weight_gradient(
     cdef Py_ssize_t number
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, matrix.n_in, matrix.n_out)
+        if is_stopped(
+                batch.watch, batch.team,
+                2.0 * block.rows * matrix.n_out * batch.selection.rows):
+            break
         if training.optimizer == NULL:
             g = gradient + matrix.start + block.row * matrix.n_out
         weight_gradient_product(
@@ -658,6 +670,10 @@ cdef inline void sparse_weight_gradient(
     share = share_of(team, sparse.n_columns)
     for slot in range(share.first, share.last):
         column = sparse.columns[slot]
+        if is_stopped(
+                batch.watch, batch.team,
+                2.0 * (sparse.starts[slot + 1] - sparse.starts[slot]) * matrix.n_out):
+            break
         if training.optimizer == NULL:
             g = gradient + matrix.start + column * matrix.n_out
         else:

@@ -20,6 +20,7 @@ from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.matmul cimport add_product, forward_product, product_shape
 from skreg._kernels.rows cimport (
     Rows, Selection, gather_inputs, subtract_centre)
+from skreg._kernels.signals cimport is_stopped
 from skreg._kernels.sparse cimport sparse_forward
 from skreg._kernels.team cimport (
     Block, Blocks, Share, Team, block_of, parts, share_of, wait_for_team)
@@ -218,6 +219,9 @@ cdef inline void layer_forward(
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, rows, n_out)
         corner = block.row * stride + block.column
+        if is_stopped(
+                batch.watch, batch.team, 2.0 * block.rows * block.columns * layer.n_in):
+            break
         if x == NULL:
             sparse_forward(
                 batch.data, &batch.selection, work.sparse,
@@ -265,6 +269,9 @@ cdef inline void skip_forward(
     share = share_of(batch.team, blocks.down * blocks.across)
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, rows, theta.n_out)
+        if is_stopped(
+                batch.watch, batch.team, 2.0 * block.rows * block.columns * theta.n_in):
+            break
         if x == NULL:
             sparse_forward(
                 batch.data, &batch.selection, work.sparse,
@@ -300,6 +307,8 @@ cdef inline void norm_forward(
         return
     for strip in range(share.first, share.last):
         first = strip * STRIP
+        if is_stopped(batch.watch, batch.team, 10.0 * rows * STRIP):
+            return
         normalise_strip(
             &work.norms[l], batch.statistics, batch.net.norm_epsilon,
             <const real*> work.shares, rows, first,

@@ -18,23 +18,17 @@ from skreg._kernels.dropout cimport Noise
 from skreg._kernels.forward cimport begin_batch, forward
 from skreg._kernels.losses cimport inverse_link
 from skreg._kernels.rows cimport Rows, Selection
+from skreg._kernels.signals cimport Watch, look_at_signals
 from skreg._kernels.team cimport Team, parts, wait_for_team
 from skreg._kernels.types cimport Network, real
 from skreg._kernels.workspace cimport Batch, Workspace
 
-cdef enum:
-    # Floating-point operations between two looks at pending signals (Ctrl-C): some
-    # hundredths of a second.
-    OPERATIONS_PER_SIGNAL_CHECK = 500_000_000
-
-cdef extern from "Python.h":
-    # declared without `except`: a team's thread cannot raise, its caller does
-    int PyErr_CheckSignals() noexcept
-
 cdef struct Pass:
     # A loop over the batches of a data set, as all threads of its team see it.
     Network* net
-    Py_ssize_t n_parameters
+    double operations             # of a batch, roughly
+    bint watched                  # a batch may take long
+    Watch watch
     Workspace* work               # prediction: one per thread
     Rows* data
     Noise noise
@@ -45,13 +39,14 @@ cdef struct Pass:
     Py_ssize_t before             # steps taken by earlier epochs
     double norm_decay             # of the running averages; 1: means over all rows
     double gathered               # weight of what they have seen
+    Py_ssize_t statistics_size    # numbers in them, and room for as many
+    void* kept_statistics
     void* params
     void* gradient                # NULL: none is wanted, or it goes into steps
     void* out                     # predictions
     bint raw                      # without the inverse link
     # results
     double total                  # sum of the losses
-    bint interrupted              # a signal's handler raised
 
 
 cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
@@ -61,30 +56,18 @@ cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
     return batch.rows > 0
 
 
-cdef inline void look_at_signals(
-    Pass* loop, Team team, double* operations
-) noexcept nogil:
-    """Lets Ctrl-C through; `operations` counts the work since the last look."""
-    if team.thread > 0:
-        return
-    # 6 operations per weight and row, 10 per weight for the step; roughly
-    operations[0] += loop.n_parameters * (6.0 * loop.batch_size + 10.0)
-    if operations[0] > OPERATIONS_PER_SIGNAL_CHECK:
-        operations[0] = 0
-        with gil:
-            if PyErr_CheckSignals() != 0:
-                loop.interrupted = True
-
-
 cdef inline Py_ssize_t output_count(Network* net) noexcept nogil:
     return net.layers[net.n_layers - 1].n_out
 
 
 cdef inline Batch new_batch(Pass* loop, Workspace* work, Team team) noexcept nogil:
     """Before the first row."""
+    cdef Watch* watch = &loop.watch
+    if not loop.watched:
+        watch = NULL
     return Batch(
         loop.net, loop.data, work, Selection(loop.order, 0, 0), loop.noise,
-        Statistics(False, 0), team)
+        Statistics(False, 0), team, watch)
 
 
 cdef inline Statistics next_statistics(
@@ -107,6 +90,24 @@ cdef inline Statistics next_statistics(
     return Statistics(False, share / gathered[0])
 
 
+cdef inline void keep_statistics(Pass* loop, Team team, const real* _) noexcept nogil:
+    """Copies the running averages before a batch that may be dropped."""
+    if loop.watched and team.thread == 0:
+        memcpy(
+            loop.kept_statistics, loop.work.norms[0].mean,
+            loop.statistics_size * sizeof(real))
+
+
+cdef inline void restore_statistics(
+    Pass* loop, Team team, const real* _
+) noexcept nogil:
+    """The running averages as they were before the batch."""
+    if loop.work.norms != NULL and team.thread == 0:
+        memcpy(
+            loop.work.norms[0].mean, loop.kept_statistics,
+            loop.statistics_size * sizeof(real))
+
+
 cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogil:
     """All batches of an epoch, by one thread of the team; see Engine.run_epoch."""
     cdef real* params = <real*> loop.params
@@ -115,23 +116,30 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
     cdef double total = 0
-    cdef double operations = 0
     cdef double gathered = loop.gathered
+    cdef double gathered_before = gathered
     cdef double loss
     while next_batch(loop, &batch.selection):
         batch.noise.step = loop.before + training.step
         if loop.work.norms != NULL:
+            gathered_before = gathered
             batch.statistics = next_statistics(loop, batch.selection.rows, &gathered)
+            keep_statistics(loop, team, params)
         begin_sparse_batch(params, &batch, &training)
         inputs = begin_batch(&batch, &input_stride, params)
         # here, where all threads wait for each other before they look at the answer
-        look_at_signals(loop, team, &operations)
+        look_at_signals(&loop.watch, team, loop.operations)
         if loop.attack.n_steps > 0:
             loss = adversarial_batch(
                 params, &loop.attack, &batch, inputs, input_stride, &training)
         else:
             loss = batch_gradient(
                 params, &batch, inputs, input_stride, &training, 1.0, False)
+        if loop.watched and loop.watch.interrupted:
+            # a part of a batch leaves no trace
+            gathered = gathered_before
+            restore_statistics(loop, team, params)
+            break
         total += loss
         if not isfinite(loss):
             break
@@ -142,7 +150,7 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
             step_from_gradient(
                 params, &batch, &training, <const real*> loop.work.gradient)
         training.step += 1
-        if loop.interrupted:
+        if loop.watch.interrupted:
             break
     end_sparse_epoch(params, &batch, &training)
     if team.thread == 0:
@@ -230,19 +238,18 @@ cdef inline void full_batch(Pass* loop, Team team, const real* _) noexcept nogil
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
     cdef double total = 0
-    cdef double operations = 0
     while next_batch(loop, &batch.selection):
         batch.statistics = Statistics(batch.selection.rows == 1, 0)
         begin_sparse_batch(params, &batch, &training)
         inputs = begin_batch(&batch, &input_stride, params)
         forward(params, &batch, inputs, input_stride)
         total += loss_and_delta(&batch, 1.0 / loop.data.n, params)
-        look_at_signals(loop, team, &operations)
+        look_at_signals(&loop.watch, team, loop.operations)
         if gradient != NULL:
             training.accumulate = batch.selection.first > 0
             backward(params, &batch, inputs, input_stride, &training, gradient)
         wait_for_team(team.size)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             break
     if team.thread == 0:
         loop.total = total
@@ -255,7 +262,6 @@ cdef inline void gather_statistics(Pass* loop, Team team, const real* _) noexcep
     cdef Batch batch = new_batch(loop, loop.work, team)
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
-    cdef double operations = 0
     cdef double gathered = 0
     memset(&nothing, 0, sizeof(nothing))
     while next_batch(loop, &batch.selection):
@@ -263,9 +269,9 @@ cdef inline void gather_statistics(Pass* loop, Team team, const real* _) noexcep
         begin_sparse_batch(params, &batch, &nothing)
         inputs = begin_batch(&batch, &input_stride, params)
         forward(params, &batch, inputs, input_stride)
-        look_at_signals(loop, team, &operations)
+        look_at_signals(&loop.watch, team, loop.operations)
         wait_for_team(team.size)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             break
 
 
@@ -276,7 +282,6 @@ cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept 
     cdef Batch batch = new_batch(loop, loop.work, team)
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
-    cdef double operations = 0
     while next_batch(loop, &batch.selection):
         inputs = begin_batch(&batch, &input_stride, params)
         forward(params, &batch, inputs, input_stride)
@@ -284,9 +289,9 @@ cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept 
         deltas(params, &batch)
         gradient_by_inputs(
             params, &batch, out + batch.selection.first * loop.data.n_features)
-        look_at_signals(loop, team, &operations)
+        look_at_signals(&loop.watch, team, loop.operations)
         wait_for_team(team.size)
-        if loop.interrupted:
+        if loop.watch.interrupted:
             break
 
 
@@ -301,7 +306,6 @@ cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nog
     cdef const real* inputs
     cdef Py_ssize_t input_stride = 0
     cdef Py_ssize_t chunk, first, rows
-    cdef double operations = 0
     cdef real* f
     for chunk in range(
         chunks * team.thread // team.size, chunks * (team.thread + 1) // team.size
@@ -316,8 +320,8 @@ cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nog
             inverse_link(
                 loop.net.loss, rows, n_outputs, f, <real*> work.scratch[0].rows)
         memcpy(out + first * n_outputs, f, rows * n_outputs * sizeof(real))
-        look_at_signals(loop, team, &operations)
-        if loop.interrupted:
+        look_at_signals(&loop.watch, team, loop.operations)
+        if loop.watch.interrupted:
             break
 
 

@@ -15,6 +15,7 @@ from skreg._kernels.activations cimport Mask, activate
 from skreg._kernels.losses cimport inverse_link
 from skreg._kernels.matmul cimport transpose
 from skreg._kernels.rows cimport Rows, Selection, row_of
+from skreg._kernels.signals cimport Watch, look_at_signals
 from skreg._kernels.team cimport Block, Team, parts
 from skreg._kernels.types cimport real
 
@@ -33,12 +34,6 @@ cdef extern from "sparse_weights.h" nogil:
 cdef enum:
     # Bytes of a layer's inputs in a chunk: they should stay in the second-level cache.
     CHUNK_BYTES = 1 << 19
-    # Multiplications between two looks at pending signals (Ctrl-C).
-    PRODUCTS_PER_SIGNAL_CHECK = 250_000_000
-
-cdef extern from "Python.h":
-    # declared without `except`: a team's thread cannot raise, its caller does
-    int PyErr_CheckSignals() noexcept
 
 cdef struct NonZeros:
     # Of a matrix, column by column (CSC), or row by row (CSR). starts NULL: no matrix.
@@ -73,7 +68,7 @@ cdef struct SparsePass:
     SparseScratch* scratch    # one per thread
     void* out                 # (n, n_outputs)
     bint raw                  # without the inverse link
-    bint interrupted          # a signal's handler raised
+    Watch watch
 
 
 cdef inline Py_ssize_t lanes(const real* _) noexcept nogil:
@@ -196,7 +191,6 @@ cdef inline void predict_sparse(
     cdef const real* inputs
     cdef real* f
     cdef real* out
-    cdef double products = 0
     for number in range(
         chunks * team.thread // team.size, chunks * (team.thread + 1) // team.size
     ):
@@ -209,13 +203,8 @@ cdef inline void predict_sparse(
         transpose(n_outputs, chunk.rows, f, padded, out, n_outputs, 0)
         if not loop.raw:
             inverse_link(loop.loss, chunk.rows, n_outputs, out, <real*> scratch.link)
-        products += loop.products * chunk.rows
-        if team.thread == 0 and products > PRODUCTS_PER_SIGNAL_CHECK:
-            products = 0
-            with gil:
-                if PyErr_CheckSignals() != 0:
-                    loop.interrupted = True
-        if loop.interrupted:
+        look_at_signals(&loop.watch, team, 2 * loop.products * chunk.rows)
+        if loop.watch.interrupted:
             break
 
 

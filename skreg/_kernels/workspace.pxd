@@ -13,6 +13,7 @@ from skreg._kernels.batch_norm cimport Norm, Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.feature_groups cimport Groups
 from skreg._kernels.rows cimport Rows, Selection
+from skreg._kernels.signals cimport Watch
 from skreg._kernels.sparse cimport SparseBatch
 from skreg._kernels.team cimport Blocks, Team, parts
 from skreg._kernels.types cimport Matrix, Network
@@ -95,3 +96,4 @@ cdef struct Batch:
     Noise noise
     Statistics statistics
     Team team
+    Watch* watch            # NULL: the batch is not watched

@@ -1,0 +1,1 @@
+"""Random cases that look for what no test expects; `python tests/fuzz --help`."""
