@@ -4,15 +4,16 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
+from skreg._transaction import atomic, settled
 from skreg._validation import refuse_bad_weights
 
 
@@ -397,7 +398,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @available_if(trains_epoch_by_epoch)
+    @available_unless_it_raises(trains_epoch_by_epoch)
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -450,6 +452,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             The likeliest class, or 1 for each label whose probability exceeds 1/2.
         """
+        self = settled(self)
         raw = self._network_outputs(X, raw=True)
         if self._multilabel:
             return (raw > 0).astype(int)
@@ -470,6 +473,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             In the order of ``classes_``; rows sum to 1, but for multilabel targets,
             where each is the probability of its label.
         """
+        self = settled(self)
         self._check_fitted()
         if not self._is_binary:
             return self._network_outputs(X)
@@ -489,6 +493,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         log_probabilities : ndarray of shape (n_samples, n_classes)
             As `predict_proba`.
         """
+        self = settled(self)
         raw = self._network_outputs(X, raw=True)
         if self._is_binary:
             both = self._both_raw(raw)

@@ -5,12 +5,13 @@ from numbers import Real
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
+from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
+from skreg._transaction import atomic, settled
 from skreg._validation import TargetScale
 
 
@@ -415,7 +416,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.max_fun = max_fun
         self.dtype = dtype
 
-    @available_if(trains_epoch_by_epoch)
+    @available_unless_it_raises(trains_epoch_by_epoch)
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -460,6 +462,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
             The prediction, in the unit of the y that was given to `fit`.
         """
+        self = settled(self)
         outputs = self._network_outputs(X)
         y = self._target_scale.invert(outputs)
         return y.ravel() if self._one_dimensional else y
