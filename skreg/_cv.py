@@ -498,7 +498,8 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         Take the strength with the best mean score, or the largest whose mean score is
         within one standard error of it (Breiman et al. 1984).
     n_jobs : int or None, default=None
-        Paths trained at the same time, in threads. None is one, -1 one per core.
+        Paths trained at the same time, in threads whatever joblib's backend is. None is
+        one, or what a joblib context says, -1 one per core.
     **network
 
     Attributes
@@ -620,7 +621,8 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         Take the strength with the best mean score, or the largest whose mean score is
         within one standard error of it (Breiman et al. 1984).
     n_jobs : int or None, default=None
-        Paths trained at the same time, in threads. None is one, -1 one per core.
+        Paths trained at the same time, in threads whatever joblib's backend is. None is
+        one, or what a joblib context says, -1 one per core.
     **network
 
     Attributes

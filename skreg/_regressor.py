@@ -180,7 +180,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``X_val`` and ``y_val``.
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
-        any scorer of scikit-learn.
+        any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
+        weights of the rows if it takes ``sample_weight``.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -199,12 +200,19 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices; CSC after ``sparsify``.
+        Weight matrices; CSC after ``sparsify_weights``.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
         Weights of the connection from the inputs to the outputs, with ``skip=True``;
-        CSC after ``sparsify``.
+        CSC after ``sparsify_weights``.
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Without hidden layers only: the weights as in
+        :class:`~sklearn.linear_model.Ridge`, in the unit of y; CSR of shape
+        (n_outputs, n_features) after ``sparsify``. Read only.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        The constant beside them: ``X @ coef_.T + intercept_`` is the prediction, or its
+        logarithm for "poisson" and "gamma".
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -240,8 +248,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Least of ``loss_curve_``; None with ``early_stopping``.
     validation_scores_ : list of float or None
         Score on the validation data after each epoch, with ``early_stopping``.
+    validation_losses_ : list of float or None
+        Mean loss on the same data, penalties left out, whatever ``scoring`` is.
     best_validation_score_ : float or None
-        The highest of them, whose weights were restored.
+        The highest of the scores, whose weights were restored.
     n_iter_ : int
         Epochs (iterations) of the last `fit`.
     t_ : int

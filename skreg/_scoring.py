@@ -63,9 +63,12 @@ class RightAnswers:
         """A copy of a fitted estimator that predicts y for len(y) rows."""
         answers = copy.copy(estimator)
         classes = getattr(estimator, "classes_", None)
-        right = {"predict": y}
-        if classes is not None:
-            tiny = 1e-6
+        tiny = 1e-6
+        if classes is None:
+            # as no network does, it must not predict whole numbers
+            right = {"predict": y + tiny * (1 + np.abs(y))}
+        else:
+            right = {"predict": y}
             indicator = y if y.ndim == 2 else y[:, None] == classes
             shares = indicator * (1 - 2 * tiny) + tiny
             if y.ndim == 1:
@@ -114,8 +117,10 @@ class Score:
         if classes is not None:
             y = y.ravel()
         self.X, self.y = X, y
-        # Of the predictions so far, which the metric may refuse until it takes some.
+        # What the metric refuses untrained weights' predictions with, if it does, and
+        # whether it has taken any since.
         self.refusal = None
+        self.has_taken_some = False
         self.given = {}
         if weights is not None and takes_weights(self.scorer):
             self.given = {"sample_weight": weights}
@@ -123,8 +128,8 @@ class Score:
     def __call__(self):
         """The score of the weights now.
 
-        It is minus infinity as long as the metric has not taken any predictions, if it
-        takes those that are right.
+        It is minus infinity where the metric refuses the predictions as it refused
+        those of untrained weights, but not those that are right.
 
         Raises
         ------
@@ -135,16 +140,15 @@ class Score:
         try:
             value = self._of(self.scored)
         except Exception as error:
-            if self.refusal is None:
+            if type(error) is not type(self.refusal):
                 raise
-            self.refusal = error
             return -np.inf
-        self.refusal = None
+        self.has_taken_some = True
         return value
 
     def finish(self):
         """Raise what the metric has refused all predictions with, if it has."""
-        if self.refusal is not None:
+        if self.refusal is not None and not self.has_taken_some:
             raise self.refusal
 
     def try_out(self):
