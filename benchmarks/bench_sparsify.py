@@ -1,10 +1,10 @@
-"""What do zeros bring in production, by `sparsify` and by `prune`?
+"""What do zeros bring in production, by `sparsify_weights` and by `prune`?
 
 Two networks, of which a share of the weights is set to zero: single weights anywhere,
-as `l1` leaves them, which `sparsify` skips; or whole features and units, as `group_l1`
+as `l1` leaves them, which `sparsify_weights` skips; or whole features and units, as `group_l1`
 leaves them, which `prune` takes out, so that a smaller dense network remains. Compared
 are the time of a prediction, of many rows and of one, and the size of the pickle. A
-fitted estimator also carries what its optimizer remembers, which `sparsify` and `prune`
+fitted estimator also carries what its optimizer remembers, which `sparsify_weights` and `prune`
 drop; from the dense one that they are compared with it has been dropped, too.
 
     python benchmarks/bench_sparsify.py [--repeats 15] [--only NAME ...] [--quick]
@@ -106,8 +106,8 @@ def with_dead_units(model, share):
 def ways(model, share):
     """(Name, estimator) of each way to predict; the zeros are its own kind."""
     # without the memory of the optimizer, as the others
-    yield DENSE, with_zeros(model, share).sparsify().densify()
-    yield SPARSIFY, with_zeros(model, share).sparsify()
+    yield DENSE, with_zeros(model, share).sparsify_weights().densify()
+    yield SPARSIFY, with_zeros(model, share).sparsify_weights()
     yield PRUNE, with_dead_units(model, share).prune()
 
 

@@ -8,9 +8,8 @@ make the network (`_prepare`), split off the validation part (`_split`), then tr
 
 import copy
 from abc import ABCMeta, abstractmethod
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from numbers import Real
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -34,6 +33,7 @@ from skreg._fine_tuning import (
     refuse_other_network,
 )
 from skreg._lbfgs import LBFGSTraining
+from skreg._linear import LinearModel
 from skreg._losses import loss_name
 from skreg._network import Network, Views, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
@@ -43,6 +43,7 @@ from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
 from skreg._reading import read_data
 from skreg._schedules import new_schedule
+from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
     Checkpoint,
@@ -51,6 +52,12 @@ from skreg._training import (
     Progress,
     StochasticTraining,
     ValidationLoss,
+)
+from skreg._transaction import (
+    TrainingInterrupted,
+    atomic,
+    settled,
+    work_on_copies,
 )
 from skreg._validation import (
     KEPT_DTYPES,
@@ -99,6 +106,7 @@ class BaseRegularizedMLP(
     DocumentationLinkMixin,
     VersionedMixin,
     CallbackSupportMixin,
+    LinearModel,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
@@ -159,6 +167,7 @@ class BaseRegularizedMLP(
     # How the network was made, if from another's.
     _fine_tuning = None
 
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -199,6 +208,9 @@ class BaseRegularizedMLP(
         ValueError
             If a parameter, or the data, is out of range, or if parameters exclude
             each other. Raised before training starts.
+        KeyboardInterrupt
+            If Ctrl-C ends the training. The estimator is fitted then, and keeps what
+            it has learnt until then. After any other error it is as it was before.
 
         Warns
         -----
@@ -208,14 +220,15 @@ class BaseRegularizedMLP(
             much worse than those of a linear model. One warning says all, with cause
             and remedy.
         """
-        with self._unchanged_on_error():
-            goes_on = self.warm_start and self._can_go_on()
-            settings = self._read_settings(goes_on)
-            check_validation_given(self, X_val, y_val, sample_weight_val)
-            training = self._prepare(X, y, sample_weight, settings, goes_on)
-            problem = self._problem_with_validation(
-                training, settings, X_val, y_val, sample_weight_val
-            )
+        goes_on = self.warm_start and self._can_go_on()
+        if goes_on:
+            work_on_copies(self)
+        settings = self._read_settings(goes_on)
+        check_validation_given(self, X_val, y_val, sample_weight_val)
+        training = self._prepare(X, y, sample_weight, settings, goes_on)
+        problem = self._problem_with_validation(
+            training, settings, X_val, y_val, sample_weight_val
+        )
         self._run_schedule(problem, settings, X, y, sample_weight)
         return self
 
@@ -293,6 +306,9 @@ class BaseRegularizedMLP(
         ValueError
             If a parameter or the data are out of range, or if parameters exclude each
             other. Raised before training starts.
+        KeyboardInterrupt
+            If Ctrl-C ends the training. Its attribute ``estimator`` is the new
+            estimator, with what it has learnt until then.
 
         Notes
         -----
@@ -317,13 +333,14 @@ class BaseRegularizedMLP(
         >>> adapted.score(X, y) > 0.95
         True
         """
-        self._check_fitted()
-        self._can_go_on()
+        base = settled(self)
+        base._check_fitted()
+        base._can_go_on()
         options = read_options(method, rank, scale, width, l2_sp)
-        refuse_of_the_base(self, params)
-        adapted = clone(self).set_params(**params)
+        refuse_of_the_base(base, params)
+        adapted = clone(base).set_params(**params)
         return adapted._adapt(
-            self,
+            base,
             options,
             params,
             (X, y, sample_weight),
@@ -385,21 +402,15 @@ class BaseRegularizedMLP(
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
-        with self._unchanged_on_error():
-            goes_on = self._can_go_on()
-            settings = self._read_settings(goes_on)
-            training = self._prepare(
-                X,
-                y,
-                sample_weight,
-                settings,
-                goes_on,
-                incremental=True,
-                classes=classes,
-            )
-            rows = used_rows(training.weights)
-            problem = self._problem(training, rows, settings)
-
+        goes_on = self._can_go_on()
+        if goes_on:
+            work_on_copies(self)
+        settings = self._read_settings(goes_on)
+        training = self._prepare(
+            X, y, sample_weight, settings, goes_on, incremental=True, classes=classes
+        )
+        rows = used_rows(training.weights)
+        problem = self._problem(training, rows, settings)
         state = self._state
         schedule = self._new_schedule()
         if state.schedule is None or not state.schedule.is_like(schedule):
@@ -416,11 +427,22 @@ class BaseRegularizedMLP(
     ):
         """Run the solver on a problem and set the fitted attributes."""
         callbacks = FitCallbacks(
-            self, X, y, sample_weight, max_iter=n_tasks, snapshot=self._snapshot
+            self,
+            X,
+            y,
+            sample_weight,
+            max_iter=n_tasks,
+            snapshot=partial(self._snapshot, settings),
         )
         with callbacks.fit():
             training = self._solve(problem, callbacks, incremental=incremental)
             self._publish(settings)
+            if training.interrupted:
+                raise TrainingInterrupted(
+                    f"Training was interrupted after {training.interrupted}; the "
+                    "estimator is fitted and keeps what it has learnt so far.",
+                    self,
+                )
         # a part of the epochs that partial_fit is called for may explain nothing yet
         verdict = None if incremental else Verdict(problem)
         warn_of(training.complaint, verdict, self)
@@ -452,9 +474,9 @@ class BaseRegularizedMLP(
         problem.tuner = state.tuner
         history = state.history
         history.n_iter = 0
-        history.validation_scores = None
+        history.validation_scores = history.validation_losses = None
         if problem.validation_score is not None:
-            history.validation_scores = []
+            history.validation_scores, history.validation_losses = [], []
         if self.solver == "lbfgs":
             training = LBFGSTraining(
                 problem,
@@ -488,32 +510,39 @@ class BaseRegularizedMLP(
             state.iterate = training.run(
                 history, callbacks, max_iter=self.max_iter, incremental=incremental
             )
+            if not training.interrupted and isinstance(problem.validation_score, Score):
+                problem.validation_score.finish()
         if self._fine_tuning is not None:
             self._fine_tuning.trained_with(network)
         return training
 
     def _publish(self, settings):
         """Set the fitted attributes that are not properties."""
-        history = self._state.history
-        self.l1_ = list(map(float, settings.l1))
-        self.l2_ = list(map(float, settings.l2))
-        self.loss_ = history.loss
-        self.loss_curve_ = history.loss_curve
-        self.learning_rates_ = (
-            None if self.solver == "lbfgs" else history.learning_rates
-        )
-        self.n_iter_ = history.n_iter
-        self.t_ = history.t
-        self.n_layers_ = len(self._network.layer_sizes)
-        self.n_outputs_ = self._network.layer_sizes[-1]
-        self.out_activation_ = self._network.loss.out_activation
-        self.validation_scores_ = history.validation_scores
-        if history.validation_scores is None:
-            self.best_loss_ = min(history.loss_curve, default=history.loss)
-            self.best_validation_score_ = None
-        else:
-            self.best_loss_ = None
-            self.best_validation_score_ = max(history.validation_scores, default=None)
+        vars(self).update(self._figures(settings))
+
+    def _figures(self, settings):
+        """These attributes, of the training until now, by name."""
+        history, scores = self._state.history, self._state.history.validation_scores
+        validates = scores is not None
+        best_loss = min(history.loss_curve, default=history.loss)
+        return {
+            "l1_": list(map(float, settings.l1)),
+            "l2_": list(map(float, settings.l2)),
+            "loss_": history.loss,
+            "loss_curve_": history.loss_curve,
+            "learning_rates_": (
+                None if self.solver == "lbfgs" else history.learning_rates
+            ),
+            "n_iter_": history.n_iter,
+            "t_": history.t,
+            "n_layers_": len(self._network.layer_sizes),
+            "n_outputs_": self._network.layer_sizes[-1],
+            "out_activation_": self._network.loss.out_activation,
+            "validation_scores_": scores,
+            "validation_losses_": history.validation_losses,
+            "best_loss_": None if validates else best_loss,
+            "best_validation_score_": max(scores, default=None) if validates else None,
+        }
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -585,6 +614,7 @@ class BaseRegularizedMLP(
         TypeError
             If X is sparse.
         """
+        self = settled(self)
         self._check_fitted()
         network = self._network.dense()
         X, y = read_data(
@@ -682,11 +712,12 @@ class BaseRegularizedMLP(
         everywhere[..., inputs] = values
         return everywhere
 
-    def sparsify(self):
+    @atomic
+    def sparsify_weights(self):
         """Store the weights as sparse matrices, and skip their zeros in predictions.
 
-        In place, as in scikit-learn's linear models. ``coefs_`` and ``skip_coef_``
-        become CSC matrices. In memory and on disk a weight then takes its own place and
+        In place, for any network; without hidden layers `sparsify` is the same, as in
+        scikit-learn's linear models. ``coefs_`` and ``skip_coef_`` become CSC matrices. In memory and on disk a weight then takes its own place and
         4 bytes for the number of its row, which pays if more than half of the weights
         are zero, in float64 more than a third; in time, only if most are: see
         :doc:`/guide/feature_selection`. Predictions are the same to rounding.
@@ -709,7 +740,7 @@ class BaseRegularizedMLP(
         ...     (), solver="lbfgs", l1=0.1, tol=1e-6
         ... ).fit(X, y)
         >>> dense = model.predict_proba(X)
-        >>> model.sparsify().coefs_[0].format
+        >>> model.sparsify_weights().coefs_[0].format
         'csc'
         >>> abs(model.predict_proba(X) - dense).max() < 1e-5
         np.True_
@@ -720,8 +751,9 @@ class BaseRegularizedMLP(
             self._state = self._state.without_memory()
         return self
 
+    @atomic
     def densify(self):
-        """Store the weights as arrays again, after `sparsify`; else change nothing.
+        """Store the weights as arrays again, after `sparsify_weights`.
 
         Returns
         -------
@@ -770,6 +802,7 @@ class BaseRegularizedMLP(
         >>> bool(abs(pruned.predict(X) - model.predict(X)).max() < 1e-3)
         True
         """
+        self = settled(self)
         self._check_fitted()
         pruned = copy.copy(self)
         fitted = {
@@ -845,21 +878,10 @@ class BaseRegularizedMLP(
                 vars(kept).update(vars(new) | vars(kept))
         return []
 
-    def _snapshot(self):
-        """Attributes with which a copy predicts as if training ended now."""
-        network = copy.deepcopy(self._network)
-        return {"_network": network}
-
-    @contextmanager
-    def _unchanged_on_error(self):
-        """What was fitted before stays if the new call is refused."""
-        before = self.__dict__.copy()
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+    def _snapshot(self, settings):
+        """Attributes with which a copy is fitted as if training ended now."""
+        figures = {name: copy.copy(v) for name, v in self._figures(settings).items()}
+        return {"_network": copy.deepcopy(self._network), **figures}
 
     def _read_settings(self, goes_on):
         """The settings; of a fine-tuned network that is trained on, for its layers."""
@@ -1153,33 +1175,7 @@ class BaseRegularizedMLP(
         return ValidationLoss(network, data)
 
     def _scorer_score(self, X, y, weights):
-        """Return a function: the user's score of the weights now.
-
-        It is tried here, so that a scorer which fails does so before training. Only a
-        score of nan is no failure then: untrained weights may predict a constant.
-        """
-        from sklearn.metrics import check_scoring
-
-        scorer = check_scoring(self, self.scoring)
-        # a copy that shares the weights, for X is an array here, without names
-        scored = copy.copy(self)
-        scored.__dict__.pop("feature_names_in_", None)
-        given = {} if weights is None else {"sample_weight": weights}
-
-        def score(*, trained=True):
-            value = scorer(scored, X, y, **given)
-            if not isinstance(value, Real):
-                raise ValueError(
-                    f"scoring must give one number; {self.scoring!r} gave {value!r}. "
-                    "Use scoring='loss' or a scorer of a single metric."
-                )
-            if trained and np.isnan(value):
-                raise ValueError(
-                    f"scoring={self.scoring!r} gave nan on the validation data, so "
-                    "that no epoch is the best. Use scoring='loss', raise "
-                    "validation_fraction, or pass X_val and y_val to fit."
-                )
-            return float(value)
-
-        score(trained=False)
+        """The user's score of the weights now, which has been tried out."""
+        score = Score(self, X, y, weights)
+        score.try_out()
         return score

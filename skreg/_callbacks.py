@@ -78,3 +78,19 @@ class FitCallbacks:
         if task is None:
             return False
         return task.call_on_fit_task_end(estimator=self.estimator, **self.given)
+
+
+class EndFromOutside(FitCallbacks):
+    """No callbacks, but an event that ends trainings which run at the same time.
+
+    Ctrl-C reaches the main thread only; the others look at the event before each epoch.
+    """
+
+    def __init__(self, ended):
+        super().__init__()
+        self.ended = ended
+
+    def epoch_begins(self):
+        """Go on, or raise KeyboardInterrupt."""
+        if self.ended.is_set():
+            raise KeyboardInterrupt

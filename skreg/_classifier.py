@@ -4,15 +4,16 @@ import numpy as np
 from scipy.special import expit, log_expit, log_softmax
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
+from skreg._transaction import atomic, settled
 from skreg._validation import moderate, refuse_bad_weights
 
 
@@ -174,7 +175,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         a class stays in training.
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
-        any scorer of scikit-learn.
+        any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
+        weights of the rows if it takes ``sample_weight``.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -194,13 +196,20 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices; CSC after ``sparsify``. They can be set, in place or as
+        Weight matrices; CSC after ``sparsify_weights``. They can be set, in place or as
         ``coefs_[0] = W``; those that are CSC have read-only arrays and can be replaced.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases, likewise.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
         Weights of the connection from the inputs to the outputs, with ``skip=True``;
-        CSC after ``sparsify``.
+        CSC after ``sparsify_weights``.
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        Without hidden layers only: the weights as in
+        :class:`~sklearn.linear_model.LogisticRegression`, one row for two classes, else
+        one per class or label; CSR after ``sparsify``. Read only.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        The constants beside them: ``X @ coef_.T + intercept_`` are the log odds, or the
+        logits.
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -238,8 +247,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Least of ``loss_curve_``; None with ``early_stopping``.
     validation_scores_ : list of float or None
         Score on the validation data after each epoch, with ``early_stopping``.
+    validation_losses_ : list of float or None
+        Mean loss on the same data, penalties left out, whatever ``scoring`` is.
     best_validation_score_ : float or None
-        The highest of them, whose weights were restored.
+        The highest of the scores, whose weights were restored.
     n_iter_ : int
         Epochs (iterations) of the last `fit`.
     t_ : int
@@ -401,7 +412,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         tags.classifier_tags.multi_label = True
         return tags
 
-    @available_if(trains_epoch_by_epoch)
+    @available_unless_it_raises(trains_epoch_by_epoch)
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None, classes=None):
@@ -454,6 +466,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
             The likeliest class, or 1 for each label whose probability exceeds 1/2.
         """
+        self = settled(self)
         raw = self._network_outputs(X, raw=True)
         if self._multilabel:
             return (raw > 0).astype(int)
@@ -474,6 +487,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             In the order of ``classes_``; rows sum to 1, but for multilabel targets,
             where each is the probability of its label.
         """
+        self = settled(self)
         self._check_fitted()
         if not self._is_binary:
             return self._network_outputs(X)
@@ -493,6 +507,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         log_probabilities : ndarray of shape (n_samples, n_classes)
             As `predict_proba`.
         """
+        self = settled(self)
         raw = self._network_outputs(X, raw=True)
         if self._is_binary:
             both = self._both_raw(raw)

@@ -2,11 +2,14 @@
 
 import inspect
 import re
+import threading
 import time
+from collections.abc import Iterator
 from functools import wraps
 from numbers import Integral, Real
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.stats import rankdata
 from sklearn.base import _fit_context, clone, is_classifier
 from sklearn.utils import check_random_state
@@ -26,6 +29,7 @@ from skreg._outcome import LossOfOutputs, warn_of
 from skreg._parameters import COUNT
 from skreg._path import PathTraining, check_grid, checked_model, recorded
 from skreg._regressor import RegularizedMLPRegressor
+from skreg._transaction import atomic
 from skreg._validation import check_weights, kernel_weights
 
 # Training goes along a path here, and never on from an earlier fit.
@@ -128,7 +132,7 @@ class Fold:
         self.common_scale = getattr(whole.model, "_target_scale", None)
         self.network = model._network
         tested = None if weights is None else weights[test]
-        self.score = self.mse = None
+        self.score = self.scorer = self.mse = None
         if scoring == "loss":
             loss = LossOfOutputs(
                 self.network,
@@ -137,8 +141,8 @@ class Fold:
             )
             self.score = lambda outputs: -loss(outputs)
         else:
-            scorer = model._scorer_score(X[test], y[test], tested)
-            self.score = lambda _: scorer()
+            self.scorer = model._scorer_score(X[test], y[test], tested)
+            self.score = lambda _: self.scorer()
         if getattr(model, "loss", None) == "squared_error":
             true = y[test].astype(np.float64).reshape(len(test), -1)
 
@@ -175,8 +179,8 @@ class Fold:
             scored = time.perf_counter()
             figures[alpha] = score, mse, fitted - start, scored - fitted
             start = scored
-        if self.training.interrupted:
-            raise KeyboardInterrupt
+        if self.scorer is not None:
+            self.scorer.finish()
         warn_of(self.training.complaint, None, self.training.model)
         return np.array([figures[alpha] for alpha in sorted(figures)[::-1]])
 
@@ -187,6 +191,7 @@ class ChoosesStrength:
     # The estimator that is trained along the paths.
     _Estimator: type
 
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, **params):
@@ -213,6 +218,9 @@ class ChoosesStrength:
         ------
         ValueError
             If a parameter, or the data, is out of range; before training starts.
+        KeyboardInterrupt
+            If Ctrl-C ends the fit, with all its folds. As after any other error, the
+            estimator is as it was before.
 
         Warns
         -----
@@ -221,8 +229,7 @@ class ChoosesStrength:
             "lbfgs" does.
         """
         _raise_for_params(params, self, "fit")
-        with self._unchanged_on_error():
-            self._choose(X, y, sample_weight, params)
+        self._choose(X, y, sample_weight, params)
         return self
 
     def _choose(self, X, y, sample_weight, params):
@@ -231,7 +238,8 @@ class ChoosesStrength:
         check_grid(self.alphas, self.eps, self.max_iter_per_point)
         X, y = self._read(X, y, reset=True)
         weights = check_weights(sample_weight, X)
-        whole = self._path_on(network, X, y, weights)
+        ended = threading.Event()
+        whole = self._path_on(network, X, y, weights, ended)
         alphas = None
         if not whole.ends_at_zero(self.alphas):
             alphas = whole.grid(self.alphas, self.eps)
@@ -239,20 +247,28 @@ class ChoosesStrength:
         if classes is not None and whole.model._multilabel:
             classes = None
         folds = [
-            self._fold(k, whole, network, X, y, weights, classes, train, test)
+            self._fold(k, whole, network, X, y, weights, ended, classes, train, test)
             for k, (train, test) in enumerate(self._splits(X, y, sample_weight, params))
         ]
 
-        # the paths are trained at the same time: the fit is all that callbacks see
-        callbacks = FitCallbacks(self, *given, max_iter=0, snapshot=self._snapshot)
+        # the paths are trained at the same time: the fit is all that callbacks see, and
+        # its end, where all is set
+        callbacks = FitCallbacks(self, *given, max_iter=0, snapshot=dict)
         with callbacks.fit():
-            path, figures = self._run(whole, alphas, folds)
+            try:
+                path, figures = self._run(whole, alphas, folds)
+            finally:
+                # the others end as well where one has failed
+                ended.set()
             self._set_results(path, figures)
 
     def _run(self, whole, alphas, folds):
         """The path on all rows, and the figures of those on the folds."""
         steps = whole.walk(self.alphas if alphas is None else alphas, self.eps)
-        run = Parallel(n_jobs=self.n_jobs, prefer="threads")
+        # Paths share X and leave their networks behind, so that other processes are of
+        # no use. Of a backend that the caller has set only the number of jobs is taken.
+        n_jobs = min(effective_n_jobs(self.n_jobs), 1 + len(folds))
+        run = Parallel(n_jobs=n_jobs, require="sharedmem")
         if alphas is None:
             # where the grid ends, this path finds out
             path = recorded(whole, steps)
@@ -264,8 +280,6 @@ class ChoosesStrength:
                     *(delayed(fold.run)(alphas) for fold in folds),
                 ]
             )
-        if whole.interrupted:
-            raise KeyboardInterrupt
         return path, np.stack(figures, axis=1)
 
     def _network_estimator(self):
@@ -278,7 +292,7 @@ class ChoosesStrength:
             seed = int(check_random_state(seed).randint(np.iinfo(np.int32).max))
         return network.set_params(random_state=seed)
 
-    def _path_on(self, network, X, y, weights, classes=None):
+    def _path_on(self, network, X, y, weights, ended, classes=None):
         model = clone(network)
         model.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
@@ -291,6 +305,7 @@ class ChoosesStrength:
             param=self.param,
             max_iter_per_point=self.max_iter_per_point,
             classes=classes,
+            ended=ended,
         )
 
     def _splits(self, X, y, sample_weight, params):
@@ -299,15 +314,22 @@ class ChoosesStrength:
         if _routing_enabled():
             routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             given = routed.splitter.split
-        return list(splitter.split(X, y, **given))
+        splits = list(splitter.split(X, y, **given))
+        if not splits:
+            raise ValueError(
+                f"cv={self.cv!r} gave no folds. An iterator, such as a generator, gives "
+                "them once only: pass list(...) of it to fit again."
+            )
+        return splits
 
-    def _splitter(self, y=None):
+    def _splitter(self, y=None, *, cv=None):
         # imported for a fit only: it takes a fifth of the time of importing skreg
         from sklearn.model_selection import check_cv
 
-        return check_cv(self.cv, y, classifier=is_classifier(self))
+        cv = self.cv if cv is None else cv
+        return check_cv(cv, y, classifier=is_classifier(self))
 
-    def _fold(self, k, whole, network, X, y, weights, classes, train, test):
+    def _fold(self, k, whole, network, X, y, weights, ended, classes, train, test):
         n = X.shape[0]
         train, test = np.arange(n)[train], np.arange(n)[test]
         # a row that is not in it has weight zero, one that is in it twice has two
@@ -323,7 +345,7 @@ class ChoosesStrength:
                     f"Fold {k} of cv={self.cv!r} has no row of positive weight to "
                     f"{purpose} on. Use fewer folds, or another splitter."
                 )
-        training = self._path_on(network, X, y, inside, classes)
+        training = self._path_on(network, X, y, inside, ended, classes)
         return Fold(whole, training, X, y, weights, test.astype(np.intp), self.scoring)
 
     def _set_results(self, path, figures):
@@ -358,7 +380,8 @@ class ChoosesStrength:
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                splitter=self._splitter(),
+                # an iterator requests nothing, and looking would use it up
+                splitter=self._splitter(cv=5 if isinstance(self.cv, Iterator) else None),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )
@@ -460,7 +483,8 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
         Take the strength with the best mean score, or the largest whose mean score is
         within one standard error of it (Breiman et al. 1984).
     n_jobs : int or None, default=None
-        Paths trained at the same time, in threads. None is one, -1 one per core.
+        Paths trained at the same time, in threads whatever joblib's backend is. None is
+        one, or what a joblib context says, -1 one per core.
     **network
 
     Attributes
@@ -581,7 +605,8 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
         Take the strength with the best mean score, or the largest whose mean score is
         within one standard error of it (Breiman et al. 1984).
     n_jobs : int or None, default=None
-        Paths trained at the same time, in threads. None is one, -1 one per core.
+        Paths trained at the same time, in threads whatever joblib's backend is. None is
+        one, or what a joblib context says, -1 one per core.
     **network
 
     Attributes

@@ -1,7 +1,5 @@
 """Full-batch training by SciPy's L-BFGS-B."""
 
-import warnings
-
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
@@ -9,7 +7,7 @@ from skreg import _threads
 from skreg._blas import one_blas_thread
 from skreg._kernels import engine
 from skreg._standardized import StandardizedInputs
-from skreg._training import INTERRUPTED, EpochPrinter, ValidationLoss
+from skreg._training import EpochPrinter, ValidationLoss
 
 # The status of scipy.optimize.minimize after a callback has raised StopIteration.
 STOPPED_BY_CALLBACK = 99
@@ -75,7 +73,8 @@ class LBFGSTraining:
         As in `StochasticTraining`.
     """
 
-    interrupted = False
+    # How far training had come, in words, where Ctrl-C ended it.
+    interrupted = None
     # What there is to say against the way that training ended, for a warning.
     complaint = None
 
@@ -239,9 +238,7 @@ class LBFGSTraining:
                 self.objective(start)
                 end = self._minimise(objective, iteration_done, history, max_iter)
         except KeyboardInterrupt:
-            done = f"{history.n_iter} iterations"
-            warnings.warn(INTERRUPTED.format(done=done), UserWarning)
-            self.interrupted = True
+            self.interrupted = f"{history.n_iter} iterations"
             return
         if not np.isfinite(self.point.value):
             self._complain(

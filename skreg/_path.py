@@ -1,6 +1,7 @@
 """Regularization paths: one network trained at one strength after the other."""
 
 import copy
+import threading
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Integral
@@ -10,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from skreg._base import BaseRegularizedMLP, TrainingState
-from skreg._callbacks import FitCallbacks
+from skreg._callbacks import EndFromOutside
 from skreg._network import Network
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import is_auto, read_schedules, read_settings
@@ -104,6 +105,9 @@ def regularization_path(
     ------
     ValueError
         If a parameter or the data are out of range; before training starts.
+    KeyboardInterrupt
+        If Ctrl-C ends the training. Its attribute ``path`` is the RegularizationPath
+        of the strengths that were done, or None.
 
     Warns
     -----
@@ -279,6 +283,8 @@ class PathTraining:
         Of a classifier, where the rows in use may lack some.
     given : tuple or None
         Validation data.
+    ended : threading.Event or None
+        Ends the training when set, with KeyboardInterrupt.
 
     Attributes
     ----------
@@ -290,8 +296,6 @@ class PathTraining:
         Of the weights now, on validation data.
     loss : ValidationLoss
         On the rows for training, without the penalties.
-    interrupted : bool
-        Whether Ctrl-C ended the last training.
     complaint : str or None
         What there is to say against the first training that did not end well.
     epochs_before : int
@@ -309,9 +313,11 @@ class PathTraining:
         max_iter_per_point=None,
         classes=None,
         given=None,
+        ended=None,
     ):
         self.model = model
         self.param = param
+        self.callbacks = EndFromOutside(threading.Event() if ended is None else ended)
         settings = read_settings(model)
         training = model._build(X, y, weights, settings, classes=classes)
         rows = used_rows(training.weights)
@@ -326,7 +332,6 @@ class PathTraining:
         )
         self.targets, self.weights = training.targets, training.weights
         self.loss = ValidationLoss(model._network, self.problem.data)
-        self.interrupted = False
         self.complaint = None
         self.epochs_before = 0
         self._loops = self._alpha = None
@@ -366,11 +371,15 @@ class PathTraining:
         state.schedule = model._new_schedule()
         state.loss_progress = model._new_progress()
         try:
-            solver = model._solve(self.problem, FitCallbacks(), loops=self._loops)
+            solver = model._solve(self.problem, self.callbacks, loops=self._loops)
         finally:
             model.max_iter = self.max_iter
         self._loops = solver.engine
-        self.interrupted = solver.interrupted
+        if solver.interrupted:
+            raise KeyboardInterrupt(
+                f"The path was interrupted at {self.param}={alpha:g}, after "
+                f"{solver.interrupted}."
+            )
         # of the points of a path one is enough
         self.complaint = self.complaint or solver.complaint
 
@@ -411,8 +420,6 @@ class PathTraining:
         for alpha in steps:
             self.fit(alpha)
             yield alpha
-            if self.interrupted:
-                return
 
     def grid(self, alphas, eps):
         """The strengths from the largest to the smallest, where they are known."""
@@ -523,11 +530,14 @@ def set_strength(settings, param, alpha):
 
 
 def recorded(training, steps):
-    """The RegularizationPath of what `steps` trains."""
+    """The RegularizationPath of what `steps` trains.
+
+    Ctrl-C is raised again, with the path of what was done as its ``path``.
+    """
     alphas, weights, histories, features = [], [], [], []
     losses, penalties, scores = [], [], []
     model, network = training.model, training.problem.network
-    for alpha in steps:
+    def record(alpha):
         history, seen = model._state.history, training.epochs_before
         histories.append(
             replace(
@@ -536,14 +546,28 @@ def recorded(training, steps):
                 learning_rates=history.learning_rates[seen:],
             )
         )
-        alphas.append(float(alpha))
         weights.append(network.weights())
         features.append(np.count_nonzero(model.feature_importances_))
         losses.append(-training.loss.score())
         penalties.append(training.problem.penalty())
         if training.score is not None:
             scores.append(training.score())
-    if alphas:
+        alphas.append(float(alpha))
+
+    interrupt = None
+    try:
+        for alpha in steps:
+            record(alpha)
+    except KeyboardInterrupt as caught:
+        interrupt = caught
+        interrupt.path = None
+        if not alphas:
+            raise
+        # of a point that was being recorded a part may be there
+        columns = [weights, histories, features, losses, penalties, scores]
+        for column in columns:
+            del column[len(alphas) :]
+    if alphas and interrupt is None:
         training.warn_of_best(int(np.argmin(losses)), alphas, weights)
     order = np.argsort(alphas)[::-1]
 
@@ -551,7 +575,7 @@ def recorded(training, steps):
         return [values[i] for i in order]
 
     losses = np.array(in_order(losses))
-    return RegularizationPath(
+    path = RegularizationPath(
         param=training.param,
         alphas=np.array(in_order(alphas)),
         losses=losses,
@@ -565,6 +589,10 @@ def recorded(training, steps):
         _statistics=[rest for _, *rest in in_order(weights)],
         _histories=in_order(histories),
     )
+    if interrupt is not None:
+        interrupt.path = path
+        raise interrupt
+    return path
 
 
 @dataclass

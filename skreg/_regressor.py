@@ -7,14 +7,15 @@ from numbers import Real
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
+from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
 from skreg._target_scale import Moments, TargetScale, last_calls
 from skreg._training import ValidationLoss
+from skreg._transaction import atomic, settled
 from skreg._validation import kernel_weights, used_rows
 
 
@@ -183,7 +184,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``X_val`` and ``y_val``.
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
-        any scorer of scikit-learn.
+        any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
+        weights of the rows if it takes ``sample_weight``.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -203,13 +205,20 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     Attributes
     ----------
     coefs_ : list of ndarray of shape (n_in, n_out)
-        Weight matrices; CSC after ``sparsify``. They can be set, in place or as
+        Weight matrices; CSC after ``sparsify_weights``. They can be set, in place or as
         ``coefs_[0] = W``; those that are CSC have read-only arrays and can be replaced.
     intercepts_ : list of ndarray of shape (n_out,)
         Biases, likewise.
     skip_coef_ : ndarray of shape (n_features, n_outputs) or None
         Weights of the connection from the inputs to the outputs, with ``skip=True``;
-        CSC after ``sparsify``.
+        CSC after ``sparsify_weights``.
+    coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
+        Without hidden layers only: the weights as in
+        :class:`~sklearn.linear_model.Ridge`, in the unit of y; CSR of shape
+        (n_outputs, n_features) after ``sparsify``. Read only.
+    intercept_ : float or ndarray of shape (n_outputs,)
+        The constant beside them: ``X @ coef_.T + intercept_`` is the prediction, or its
+        logarithm for "poisson" and "gamma".
     folded_coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
         ``coefs_`` where there is none.
@@ -245,8 +254,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Least of ``loss_curve_``; None with ``early_stopping``.
     validation_scores_ : list of float or None
         Score on the validation data after each epoch, with ``early_stopping``.
+    validation_losses_ : list of float or None
+        Mean loss on the same data, penalties left out, whatever ``scoring`` is.
     best_validation_score_ : float or None
-        The highest of them, whose weights were restored.
+        The highest of the scores, whose weights were restored.
     n_iter_ : int
         Epochs (iterations) of the last `fit`.
     t_ : int
@@ -421,7 +432,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.max_fun = max_fun
         self.dtype = dtype
 
-    @available_if(trains_epoch_by_epoch)
+    @available_unless_it_raises(trains_epoch_by_epoch)
+    @atomic
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -469,6 +481,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
             The prediction, in the unit of the y that was given to `fit`.
         """
+        self = settled(self)
         outputs = self._network_outputs(X)
         y = self._target_scale.invert(outputs)
         return y.ravel() if self._one_dimensional else y

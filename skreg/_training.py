@@ -5,7 +5,6 @@ engine owns all that happens inside one.
 """
 
 import time
-import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,11 +25,6 @@ OWN_SHARE = 0.9
 # if no single feature says that there is more to learn.
 WAITS_AT_CONSTANT = 5
 
-INTERRUPTED = (
-    "Training was interrupted after {done}; the estimator keeps what it has learnt "
-    "so far."
-)
-
 
 @dataclass
 class Problem:
@@ -48,7 +42,7 @@ class Problem:
         Score of the current weights on the validation part, higher is better; None
         without early stopping.
     validation_loss : ValidationLoss or None
-        What `tuner` lowers.
+        What `tuner` lowers; kept beside any score.
     tuner : Tuner or None
         Of strengths that are "auto"; it changes the settings.
     transform : TransformedRows or None
@@ -93,6 +87,12 @@ class Problem:
     def data_of_epoch(self, epoch):
         """The rows to train on."""
         return self.data if self.transform is None else self.transform.data(epoch)
+
+    def loss_on_validation(self, score):
+        """The validation loss of the weights now, whose validation score is given."""
+        if self.validation_score == self.validation_loss.score:
+            return -score
+        return -self.validation_loss.score()
 
     def penalty(self):
         """The penalties of the objective for the weights now."""
@@ -228,7 +228,8 @@ class StochasticTraining:
         Of an earlier training of the same network by the same settings.
     """
 
-    interrupted = False
+    # How far training had come, in words, where Ctrl-C ended it.
+    interrupted = None
     # What there is to say against the way that training ended, for a warning.
     complaint = None
 
@@ -348,14 +349,15 @@ class StochasticTraining:
                 if not self._epoch(epoch, history, weights, printer):
                     break
                 finished = self._finished(waits=not incremental)
-                if callbacks.epoch_ends(task) or finished or incremental:
+                if self._told_to_stop(callbacks, task) or finished or incremental:
                     break
             else:
                 self._warn_if_not_converged(max_iter)
         except KeyboardInterrupt:
-            done = f"{history.n_iter} epochs and part of the next"
-            warnings.warn(INTERRUPTED.format(done=done), UserWarning)
-            self.interrupted = True
+            self.interrupted = f"{history.n_iter} epochs and part of the next"
+            if not np.isfinite(self.problem.network.params).all():
+                weights.restore()
+                self.optimizer.start_anew()
         iterate = None
         if self.average is not None:
             iterate = self.problem.network.weights()
@@ -412,6 +414,13 @@ class StochasticTraining:
             f"kept. {remedy}"
         )
 
+    def _told_to_stop(self, callbacks, task):
+        """Whether a callback says so, which sees what predictions would be made by."""
+        if task is None or self.average is None:
+            return callbacks.epoch_ends(task)
+        with self.average.applied():
+            return callbacks.epoch_ends(task)
+
     def _epoch(self, epoch, history, weights, printer):
         """Train one epoch; return False if it diverged, with the weights restored."""
         problem = self.problem
@@ -459,18 +468,19 @@ class StochasticTraining:
             return False
         if self.average is not None:
             self.average.epoch_done(epoch)
-        score = None
+        score = validation_loss = None
         if validates:
             with self.average.applied() if self.average else nullcontext():
                 if not self.average:
                     self._gather_stale_statistics()
                 score = problem.validation_score()
+                validation_loss = problem.loss_on_validation(score)
                 if self.score_progress.update(score):
                     weights.keep()
                     if problem.tuner is not None:
                         problem.tuner.keep()
         rate = float(rates[-1])
-        history.add(loss, score, rate, len(problem.data))
+        history.add(loss, score, rate, len(problem.data), validation_loss)
         self.loss_progress.update(-loss)
         if problem.tuner is not None:
             problem.tuner.epoch_done(problem, self.optimizer)
@@ -566,6 +576,8 @@ class History:
         Of the last steps of these epochs; NaN for lbfgs.
     validation_scores : list of float or None
         Of the last fit; None without early stopping.
+    validation_losses : list of float or None
+        Likewise, whatever the score is.
     n_iter : int
         Epochs of the last fit.
     epochs_ever : int
@@ -579,12 +591,17 @@ class History:
     loss_curve: list = field(default_factory=list)
     learning_rates: list = field(default_factory=list)
     validation_scores: list | None = None
+    validation_losses: list | None = None
     n_iter: int = 0
     epochs_ever: int = 0
     t: int = 0
     loss: float | None = None
 
-    def add(self, loss, score, rate, n_rows):
+    def lists(self):
+        """The lists of all fits, which only grow."""
+        return [self.loss_curve, self.learning_rates]
+
+    def add(self, loss, score, rate, n_rows, validation_loss=None):
         """Take the figures of one epoch."""
         self.n_iter += 1
         self.epochs_ever += 1
@@ -594,3 +611,4 @@ class History:
         self.learning_rates.append(rate)
         if score is not None:
             self.validation_scores.append(score)
+            self.validation_losses.append(validation_loss)

@@ -53,7 +53,7 @@ def test_attributes_agree_with_the_weights(Estimator, skip):
     assert_array_equal(importances > 0, model.selected_features_)
     # sparse weights tell the same
     figures = [importances, model.sparsity_, model.zero_share_]
-    model.sparsify()
+    model.sparsify_weights()
     sparse_figures = [model.feature_importances_, model.sparsity_, model.zero_share_]
     for actual, expected in zip(sparse_figures, figures, strict=True):
         assert_allclose(actual, expected, rtol=1e-14)
@@ -91,7 +91,7 @@ def test_select_from_model_keeps_the_features_of_the_lasso():
     assert 0 < selector.get_support().sum() < X.shape[1]
     prefit = SelectFromModel(selector.estimator_, prefit=True)
     assert_array_equal(prefit.fit(X, y).get_support(), selector.get_support())
-    prefit = SelectFromModel(selector.estimator_.sparsify(), prefit=True)
+    prefit = SelectFromModel(selector.estimator_.sparsify_weights(), prefit=True)
     assert_array_equal(prefit.fit(X, y).get_support(), selector.get_support())
 
 
@@ -174,7 +174,7 @@ def test_estimators_that_choose_their_strength_become_sparse_and_smaller():
     smaller = model.prune()
     assert smaller.coefs_[0].shape == (selected.sum(), 1)
     assert smaller.alpha_ == model.alpha_
-    for either in [smaller, model.sparsify(), smaller.sparsify()]:
+    for either in [smaller, model.sparsify_weights(), smaller.sparsify_weights()]:
         assert_allclose(either.predict(X), expected, rtol=1e-4)
     # a new fit is as any
     assert_allclose(smaller.fit(X, y).predict(X), expected)
@@ -183,7 +183,8 @@ def test_estimators_that_choose_their_strength_become_sparse_and_smaller():
 def test_threshold_and_max_features():
     X, y = diabetes()
     model = lasso(l1=0.01).fit(X, y)
-    importances = model.feature_importances_
+    # in the unit of y, as those of the Lasso
+    importances = np.abs(model.coef_)
     largest = np.sort(np.argsort(importances)[-3:])
     selector = SelectFromModel(lasso(l1=0.01), max_features=3).fit(X, y)
     assert_array_equal(selector.get_support(indices=True), largest)

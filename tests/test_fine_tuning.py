@@ -943,7 +943,7 @@ def test_logsumexp_level():
 def test_sparse_weights_of_an_adapted_network(method):
     X, y = iris()
     adapted = shared_classifier().fine_tune(*shifted((X, y)), method=method)
-    thin = copy.deepcopy(adapted).sparsify()
+    thin = copy.deepcopy(adapted).sparsify_weights()
     assert_allclose(thin.predict_proba(X), adapted.predict_proba(X), rtol=1e-4)
     assert thin.n_trained_parameters_ == adapted.n_trained_parameters_
     attached = thin.adaptation_.attach(shared_classifier())
@@ -961,12 +961,12 @@ def test_sparse_weights_of_an_adapted_network(method):
 def test_sparse_weights_are_as_many_parameters():
     base = copy.deepcopy(skipping_classifier())
     n_trained = base.n_trained_parameters_
-    assert base.sparsify().n_trained_parameters_ == n_trained
+    assert base.sparsify_weights().n_trained_parameters_ == n_trained
 
 
 @pytest.mark.parametrize(
     ("change", "remedy"),
-    [(lambda base: base.sparsify(), "densify"), (lambda base: base.prune(), "pruned")],
+    [(lambda base: base.sparsify_weights(), "densify"), (lambda base: base.prune(), "pruned")],
 )
 def test_sparse_and_pruned_networks_are_no_base(change, remedy):
     X, y = iris()

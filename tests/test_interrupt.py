@@ -1,4 +1,4 @@
-"""Ctrl-C ends a fit soon, keeps what was learnt, and warns."""
+"""Ctrl-C ends a fit soon, keeps what was learnt, and is raised again."""
 
 import signal
 import threading
@@ -6,10 +6,11 @@ import time
 
 import numpy as np
 import pytest
-from common import all_weights
+from common import all_weights, assert_same_fit, diabetes, few_epochs
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
 
-from skreg import RegularizedMLPRegressor
+from skreg import RegularizedMLPRegressor, RegularizedMLPRegressorCV
 from skreg._schedules import SCHEDULES
 
 # One epoch of this takes several seconds.
@@ -52,7 +53,7 @@ def test_in_the_middle_of_an_epoch(long_problem, given):
         signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=press_when_training, daemon=True).start()
-    with pytest.warns(UserWarning, match="interrupted.*keeps what it has learnt"):
+    with pytest.raises(KeyboardInterrupt, match="interrupted.*keeps what it has learnt"):
         model.fit(X, y)
     assert time.perf_counter() - pressed[0] < PATIENCE
     assert model.n_iter_ == 0
@@ -74,8 +75,9 @@ def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
     model = RegularizedMLPRegressor(random_state=0)
     with monkeypatch.context() as patch:
         patch.setitem(SCHEDULES, "constant", Interrupting)
-        with pytest.warns(UserWarning, match="after 3 epochs and part of the next"):
+        with pytest.raises(KeyboardInterrupt, match="after 3 epochs and part") as caught:
             model.fit(X, y)
+    assert caught.value.estimator is model
     assert model.n_iter_ == len(model.loss_curve_) == 3
     short = RegularizedMLPRegressor(random_state=0, max_iter=3)
     with pytest.warns(ConvergenceWarning):
@@ -83,3 +85,119 @@ def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
     np.testing.assert_array_equal(all_weights(model), all_weights(short))
     model.partial_fit(X, y)
     assert model.loss_curve_[-1] < model.loss_curve_[0]
+
+
+class Pressed:
+    """A scorer in whose n-th call, from 0, Ctrl-C is pressed."""
+
+    def __init__(self, n, error=KeyboardInterrupt):
+        self.n, self.error, self.calls = n, error, 0
+
+    def __call__(self, estimator, X, y):
+        self.calls += 1
+        if self.calls == self.n + 1:
+            raise self.error("pressed")
+        return float(self.calls)
+
+    def __deepcopy__(self, memo):
+        # searches clone, and all clones count together
+        return self
+
+
+def small(scoring, **given):
+    return RegularizedMLPRegressor(
+        (8,), early_stopping=True, scoring=scoring, random_state=0, **given
+    )
+
+
+@few_epochs
+@pytest.mark.parametrize("error_score", ["raise", np.nan])
+def test_a_search_ends_instead_of_scoring_half_a_fit(error_score):
+    X, y = diabetes()
+    scoring = Pressed(3)
+    search = GridSearchCV(
+        small(scoring, max_iter=4), {"l1": [0.0, 0.01]}, error_score=error_score
+    )
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(X, y)
+    assert scoring.calls == 4
+    assert not hasattr(search, "best_params_")
+
+
+@few_epochs
+def test_weights_with_the_best_score_are_kept_and_training_goes_on():
+    X, y = diabetes()
+    model = small(Pressed(4), warm_start=True)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert model.n_iter_ == len(model.validation_scores_) == 3
+    kept = small(Pressed(99), max_iter=3).fit(X, y)
+    np.testing.assert_array_equal(all_weights(model), all_weights(kept))
+    model.set_params(max_iter=2, scoring="loss").fit(X, y)
+    assert len(model.loss_curve_) == 5
+
+
+@few_epochs
+def test_what_fine_tuning_had_learnt_comes_with_the_exception():
+    X, y = diabetes()
+    base = RegularizedMLPRegressor((8,), max_iter=2, random_state=0).fit(X, y)
+    weights = all_weights(base)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        base.fine_tune(X, y, early_stopping=True, scoring=Pressed(2))
+    adapted = caught.value.estimator
+    assert adapted.n_iter_ == 1
+    assert np.isfinite(adapted.predict(X)).all()
+    np.testing.assert_array_equal(all_weights(base), weights)
+
+
+@few_epochs
+@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("again", [False, True])
+def test_the_folds_of_a_choice_end_and_leave_it_as_it_was(n_jobs, again):
+    X, y = diabetes()
+    model = RegularizedMLPRegressorCV(
+        (8,), alphas=[0.1, 0.01], cv=3, max_iter=3, n_jobs=n_jobs, random_state=0
+    )
+    names = set(vars(model))
+    before = model.fit(X, y).predict(X) if again else None
+    # its three folds try the scorer out before any of them is trained
+    scoring = Pressed(3 + 1)
+    model.set_params(early_stopping=False, scoring=scoring)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    if again:
+        np.testing.assert_array_equal(model.predict(X), before)
+    else:
+        assert set(vars(model)) == names
+    if n_jobs == 1:
+        assert scoring.calls == 5
+
+
+@few_epochs
+def test_paths_in_other_threads_end_before_their_next_epoch():
+    from skreg._callbacks import EndFromOutside
+
+    ended = threading.Event()
+    callbacks = EndFromOutside(ended)
+    assert callbacks.epoch_ends(callbacks.epoch_begins()) is False
+    ended.set()
+    with pytest.raises(KeyboardInterrupt):
+        callbacks.epoch_begins()
+
+
+def test_before_training_nothing_has_changed():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor((8,), max_iter=2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X, y)
+    expected = RegularizedMLPRegressor((8,), max_iter=2, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        expected.fit(X, y)
+
+    def pressed(X, rng):
+        raise KeyboardInterrupt
+
+    model.set_params(augmentation=pressed)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_same_fit(model, expected)

@@ -398,11 +398,13 @@ def test_ctrl_c_ends_the_path_with_what_there_is(solver, monkeypatch):
     model = RegularizedMLPRegressor(**SHORT | {"max_iter": 10, "solver": solver})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        with pytest.warns(UserWarning, match="interrupted"):
-            path = regularization_path(
+        with pytest.raises(KeyboardInterrupt, match="interrupted at l1=") as caught:
+            regularization_path(
                 model, X, y, alphas=[1e-4, 2e-4, 3e-4, 4e-4], max_iter_per_point=10
             )
+    path = caught.value.path
     assert 1 <= len(path) < 4
+    assert len(path.predict(X)) == len(path.n_nonzero_features) == len(path)
 
 
 # ---------------------------------------------------------------------- bad input

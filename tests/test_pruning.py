@@ -186,7 +186,7 @@ def test_a_feature_lives_by_its_connection_to_the_outputs(dtype):
     assert len(smaller.coefs_[0]) == len(smaller.skip_coef_) == X.shape[1] - 2
     assert_array_equal(smaller.skip_coef_, model.skip_coef_[model.selected_features_])
     tolerance = 1e-5 if dtype == "float32" else 1e-12
-    for either in [smaller, copy.deepcopy(smaller).sparsify()]:
+    for either in [smaller, copy.deepcopy(smaller).sparsify_weights()]:
         assert_allclose(
             either.predict(X), model.predict(X), rtol=tolerance, atol=tolerance
         )
@@ -210,7 +210,7 @@ def test_the_line_is_all_that_stays_where_no_unit_does(kind):
     again = smaller.prune()
     assert_array_equal(again.coefs_[0], smaller.coefs_[0])
     assert_allclose(
-        raw_predictions(smaller.sparsify(), X), raw_predictions(model, X), rtol=1e-9
+        raw_predictions(smaller.sparsify_weights(), X), raw_predictions(model, X), rtol=1e-9
     )
 
 
@@ -256,7 +256,7 @@ def test_layers_that_become_as_wide_as_each_other_are_not_joined():
     assert smaller._network.residual == [0, 0, 1]
     assert_allclose(smaller.predict(X), model.predict(X), rtol=1e-9)
     assert_allclose(
-        copy.deepcopy(smaller).sparsify().predict(X), model.predict(X), rtol=1e-9
+        copy.deepcopy(smaller).sparsify_weights().predict(X), model.predict(X), rtol=1e-9
     )
 
 
@@ -289,10 +289,10 @@ def test_pruned_of_pruned_and_sparse_of_pruned():
     twice = once.prune()
     assert [W.shape for W in twice.coefs_] == [W.shape for W in once.coefs_]
     assert_array_equal(twice.selected_features_, once.selected_features_)
-    both = model.sparsify().prune()
+    both = model.sparsify_weights().prune()
     assert all(map(sparse.issparse, both.coefs_))
     assert [W.shape for W in both.coefs_] == [W.shape for W in once.coefs_]
-    for smaller in [twice, both, once.sparsify(), both.densify()]:
+    for smaller in [twice, both, once.sparsify_weights(), both.densify()]:
         assert_allclose(smaller.predict_proba(X), expected, rtol=1e-9, atol=1e-12)
         assert_array_equal(smaller.selected_features_, twice.selected_features_)
 

@@ -39,7 +39,7 @@ def test_predictions_are_the_same_to_rounding(kind, dtype):
     model, X = thinned(kind, dtype=dtype)
     expected = raw_predictions(model, X)
     classes = model.predict(X)
-    model.sparsify()
+    model.sparsify_weights()
     tolerance = TOLERANCE[dtype]
     for rows in [X, sparse.csr_array(X), X.astype(np.float32)]:
         actual = raw_predictions(model, rows)
@@ -117,7 +117,7 @@ def test_kernel_against_plain_numpy(data):
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
 def test_a_row_has_the_same_bits_in_any_batch(kind, dtype, as_X):
     model, X = thinned(kind, dtype=dtype)
-    model.sparsify()
+    model.sparsify_weights()
     X = X.astype(dtype)
     together = raw_predictions(model, as_X(X))
     for first, last in [(0, 1), (7, 8), (3, 20), (5, 38), (1, 100)]:
@@ -150,7 +150,7 @@ def test_a_wide_layer_takes_fewer_rows_at_a_time_with_the_same_bits():
 @pytest.mark.parametrize("as_X", [np.asarray, sparse.csr_array])
 def test_threads_give_the_same_bits(monkeypatch, as_X, kind):
     model, X = thinned(kind)
-    model.sparsify()
+    model.sparsify_weights()
     X = as_X(np.tile(X, (20, 1)))
     alone = model.predict_proba(X)
     monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
@@ -161,7 +161,7 @@ def test_threads_give_the_same_bits(monkeypatch, as_X, kind):
 
 def test_many_threads_predict_at_once():
     model, X = thinned("norm before")
-    model.sparsify()
+    model.sparsify_weights()
     expected = raw_predictions(model, X)
     with ThreadPoolExecutor(4) as pool:
         for actual in pool.map(lambda _: raw_predictions(model, X), range(20)):
@@ -174,7 +174,7 @@ def test_densify_brings_the_same_bits_back(kind):
     weights, predictions = all_weights(model), raw_predictions(model, X)
     figures = [model.sparsity_, model.zero_share_, model.feature_importances_.tolist()]
     selected = model.selected_features_
-    assert model.sparsify() is model
+    assert model.sparsify_weights() is model
     matrices = model._network.matrices()
     assert len(matrices) == len(model.coefs_) + bool(model.skip)
     assert all(sparse.issparse(W) and W.format == "csc" for W in matrices)
@@ -193,13 +193,13 @@ def test_both_are_no_ops_the_second_time():
     model, _ = thinned("regression")
     network = model._network
     assert model.densify()._network is network
-    network = model.sparsify()._network
-    assert model.sparsify()._network is network
+    network = model.sparsify_weights()._network
+    assert model.sparsify_weights()._network is network
 
 
 @both_estimators
 def test_unfitted(Estimator):
-    for name in ["sparsify", "densify", "prune"]:
+    for name in ["sparsify_weights", "densify", "prune"]:
         with pytest.raises(NotFittedError):
             getattr(Estimator(), name)()
 
@@ -215,7 +215,7 @@ def test_memory_and_pickles_are_small():
     dense = size(model)
     remove(model, 0.99, np.random.default_rng(0))
     expected = model.predict(X)
-    model.sparsify()
+    model.sparsify_weights()
     # the weights and Adam's two means; 1 % of the weights, at two numbers each
     assert dense > 3 * model._network.dense().params.nbytes
     assert size(model) < dense / 20
@@ -233,7 +233,7 @@ def test_training_goes_on_after_densify_only(Estimator, skip):
         (8,), skip=skip, max_iter=2, warm_start=True, random_state=0, l1=1e-3
     )
     X, y = data_for(model)
-    model.fit(X, y).sparsify()
+    model.fit(X, y).sparsify_weights()
     before = raw_predictions(model, X)
     for call in [model.fit, model.partial_fit]:
         assert_refused(lambda call=call: call(X, y), ValueError, "densify()")
@@ -252,7 +252,7 @@ def test_a_new_fit_after_sparsify_is_as_any(Estimator):
     model = Estimator((8,), max_iter=2, random_state=0, l1=1e-3)
     X, y = data_for(model)
     expected = clone(model).fit(X, y)
-    model.fit(X, y).sparsify()
+    model.fit(X, y).sparsify_weights()
     assert_same_fit(model.fit(X, y), expected)
 
 
@@ -261,7 +261,7 @@ def test_input_gradients_as_of_dense_weights(kind):
     model, X = thinned(kind)
     y = np.zeros(len(X), int)
     expected = model.input_gradient(X, y)
-    assert_array_equal(model.sparsify().input_gradient(X, y), expected)
+    assert_array_equal(model.sparsify_weights().input_gradient(X, y), expected)
 
 
 def test_the_kernel_refuses_what_does_not_fit():
@@ -315,7 +315,7 @@ def test_the_kernel_refuses_what_does_not_fit():
 
 def test_bad_X_is_refused_as_ever():
     model, X = thinned("multiclass")
-    model.sparsify()
+    model.sparsify_weights()
     X = X.copy()
     X[3, 1] = np.nan
     assert_refused(lambda: model.predict(X), ValueError, "NaN")
@@ -326,5 +326,5 @@ def test_classifier_without_hidden_layer_and_lbfgs():
     model = RegularizedMLPClassifier((), solver="lbfgs", l1=0.05)
     X, y = data_for(model)
     expected = model.fit(X, y).predict_proba(X)
-    assert_allclose(model.sparsify().predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+    assert_allclose(model.sparsify_weights().predict_proba(X), expected, rtol=1e-4, atol=1e-6)
     assert 0 < model.zero_share_ < 1

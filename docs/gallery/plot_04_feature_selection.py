@@ -97,7 +97,7 @@ print(np.flatnonzero(result.selected_features))
 # -----------------
 #
 # Units and features on which no prediction depends are taken out by `prune`. The zeros
-# that remain between the units are skipped after `sparsify`.
+# that remain between the units are skipped after `sparsify_weights`.
 
 smaller = model.prune()
 print("before:", [W.shape for W in model.coefs_])
@@ -105,4 +105,4 @@ print("after: ", [W.shape for W in smaller.coefs_])
 difference = np.abs(smaller.predict(X) - model.predict(X)).max()
 print(f"largest difference of the predictions: {difference:.0e}")
 print(f"zeros left in its matrices: {[f'{s:.0%}' for s in smaller.sparsity_]}")
-smaller.sparsify()
+smaller.sparsify_weights()

@@ -1,16 +1,17 @@
 """Stability selection: which features are chosen whatever rows are drawn."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from numbers import Integral, Real
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state, indexable
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.parallel import Parallel, delayed
 
 from skreg._persistence import VersionedMixin
 
@@ -121,7 +122,8 @@ def stability_selection(
     sample_weight : array-like of shape (n_samples,) or None, default=None
         Weights, for the fits; not with a pipeline.
     n_jobs : int or None, default=None
-        Fits at a time, in threads. None is one, unless in a joblib context.
+        Fits at a time, in threads, or as a joblib context says. None is one, unless
+        in such a context.
     random_state : int, RandomState instance or None, default=None
         Of the halves, and of each fit.
 
@@ -158,6 +160,12 @@ def stability_selection(
     >>> [data.feature_names[j] for j in result.selected_features.nonzero()[0]]
     ['bmi', 'bp', 's3', 's5']
     """
+    for name, value in estimator.get_params().items():
+        if isinstance(value, Iterator):
+            raise ValueError(
+                f"stability_selection fits clones of the estimator, and {name}="
+                f"{value!r} gives what it has once only. Pass list(...) of it."
+            )
     names = None
     if hasattr(X, "columns"):
         names = np.asarray(X.columns, dtype=object)

@@ -1,0 +1,194 @@
+"""Scores of the weights during training, by a scorer of the user's."""
+
+import copy
+from functools import wraps
+from inspect import Parameter, signature
+from numbers import Real
+
+import numpy as np
+from sklearn.utils.metadata_routing import _routing_enabled
+
+REMEDY = (
+    "Use scoring='loss', raise validation_fraction, pass X_val and y_val that it can "
+    "score, or take another scorer."
+)
+
+
+def takes_weights(scorer):
+    """Whether a scorer is to be given `sample_weight`.
+
+    With metadata routing on it is by its request; otherwise, and where it requests
+    nothing, by the signature: of the metric for what `make_scorer` has made, and of a
+    function itself.
+    """
+    if _routing_enabled() and hasattr(scorer, "get_metadata_routing"):
+        requested = scorer.get_metadata_routing().score.requests.get("sample_weight")
+        if requested is not None:
+            return requested is not False
+    try:
+        parameters = signature(getattr(scorer, "_score_func", scorer)).parameters
+    except (TypeError, ValueError):
+        # compiled functions have no signature
+        return False
+    return "sample_weight" in parameters or any(
+        p.kind == Parameter.VAR_KEYWORD for p in parameters.values()
+    )
+
+
+def knows_labels(scorer, classes):
+    """The scorer, told of all classes if its metric takes probabilities and labels.
+
+    Such a metric cannot know the columns of the probabilities otherwise where a class
+    is missing from the rows that it scores.
+    """
+    metric = getattr(scorer, "_score_func", None)
+    methods = np.ravel(getattr(scorer, "_response_method", ()))
+    if classes is None or metric is None or "predict_proba" not in methods:
+        return scorer
+    if "labels" not in signature(metric).parameters or "labels" in scorer._kwargs:
+        return scorer
+    scorer = copy.copy(scorer)
+    scorer._kwargs = scorer._kwargs | {"labels": classes}
+    return scorer
+
+
+class RightAnswers:
+    """Predictions of what is right: what no training can do better than.
+
+    A scorer that fails on them fails whatever is learnt.
+    """
+
+    @staticmethod
+    def given_to(estimator, y):
+        """A copy of a fitted estimator that predicts y for len(y) rows."""
+        answers = copy.copy(estimator)
+        classes = getattr(estimator, "classes_", None)
+        tiny = 1e-6
+        if classes is None:
+            # as no network does, it must not predict whole numbers
+            right = {"predict": y + tiny * (1 + np.abs(y))}
+        else:
+            right = {"predict": y}
+            indicator = y if y.ndim == 2 else y[:, None] == classes
+            shares = indicator * (1 - 2 * tiny) + tiny
+            if y.ndim == 1:
+                shares /= shares.sum(axis=1, keepdims=True)
+            right |= {"predict_proba": shares, "predict_log_proba": np.log(shares)}
+        for name, values in right.items():
+            answer = _answer(getattr(estimator, name), values)
+            setattr(answers, name, answer)
+        return answers
+
+
+def _answer(method, values):
+    # scikit-learn's scorers go by the name
+    @wraps(method)
+    def predict(X):
+        return values.copy() if X.shape[0] == len(values) else method(X)
+
+    return predict
+
+
+class Score:
+    """The score of an estimator's weights on validation data, by its ``scoring``.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Being fitted: how it reads and writes y is set. It is not kept.
+    X : ndarray or CSR
+    y : ndarray
+        As the user gave it.
+    weights : ndarray or None
+    """
+
+    def __init__(self, estimator, X, y, weights):
+        from sklearn.metrics import check_scoring
+
+        self.scoring = estimator.scoring
+        classes = getattr(estimator, "classes_", None)
+        if getattr(estimator, "_multilabel", False):
+            classes = None
+        scorer = check_scoring(estimator, self.scoring)
+        self.scorer = knows_labels(scorer, classes)
+        # a copy that shares the weights, for X is an array here, without names
+        self.scored = copy.copy(estimator)
+        self.scored.__dict__.pop("feature_names_in_", None)
+        if classes is not None:
+            y = y.ravel()
+        self.X, self.y = X, y
+        # What the metric refuses untrained weights' predictions with, if it does, and
+        # whether it has taken any since.
+        self.refusal = None
+        self.has_taken_some = False
+        self.given = {}
+        if weights is not None and takes_weights(self.scorer):
+            self.given = {"sample_weight": weights}
+
+    def __call__(self):
+        """The score of the weights now.
+
+        It is minus infinity where the metric refuses the predictions as it refused
+        those of untrained weights, but not those that are right.
+
+        Raises
+        ------
+        Exception
+            Of the scorer's own kind if it fails, and ValueError if its value is nan or
+            no number.
+        """
+        try:
+            value = self._of(self.scored)
+        except Exception as error:
+            if type(error) is not type(self.refusal):
+                raise
+            return -np.inf
+        self.has_taken_some = True
+        return value
+
+    def finish(self):
+        """Raise what the metric has refused all predictions with, if it has."""
+        if self.refusal is not None and not self.has_taken_some:
+            raise self.refusal
+
+    def try_out(self):
+        """Refuse a scorer that fails whatever is learnt.
+
+        Untrained weights may predict what a metric refuses, such as values below zero,
+        or has no value for. So a failure counts if the right answers fail, too.
+        """
+        try:
+            self._of(self.scored)
+        except Exception as error:
+            answers = RightAnswers.given_to(self.scored, self.y)
+            self._of(answers, ", even for predictions that are right")
+            self.refusal = error
+
+    def _of(self, estimator, when=""):
+        try:
+            value = self.scorer(estimator, self.X, self.y, **self.given)
+        except Exception as error:
+            raise self._named(error, when) from error
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"scoring must give one number; {self.scoring!r} gave {value!r}. "
+                "Use scoring='loss' or a scorer of a single metric."
+            )
+        if np.isnan(value):
+            raise ValueError(
+                f"scoring={self.scoring!r} gave nan on the validation data{when}, so "
+                f"that no epoch is the best. {REMEDY}"
+            )
+        return float(value)
+
+    def _named(self, error, when):
+        """The error with parameter and remedy, of the same kind where that can be."""
+        text = (
+            f"scoring={self.scoring!r} failed on the validation data{when}: {error}. "
+            f"{REMEDY}"
+        )
+        try:
+            named = type(error)(text)
+        except Exception:
+            return ValueError(text)
+        return named if text in str(named) else ValueError(text)

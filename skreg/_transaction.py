@@ -1,0 +1,154 @@
+"""A call that changes an estimator: whole or not at all, and one at a time.
+
+`atomic` is around every such call. An error in it, whoever raised it, gives the
+estimator back the attributes that it had. Their arrays are the old ones, too: a call
+that goes on from what was learnt trains copies (`work_on_copies`), so that there is
+nothing to undo. Only lists of figures are shared, for they are as long as all fits
+together; what was appended to them is cut off.
+
+An entry in a table marks an estimator as being changed, and no attribute does: copies
+and pickles of the estimator know nothing of it.
+"""
+
+import copy
+import os
+import threading
+import weakref
+from functools import wraps
+from typing import NamedTuple
+
+
+class TrainingInterrupted(KeyboardInterrupt):
+    """Ctrl-C in training; the estimator has what it has learnt until then.
+
+    Attributes
+    ----------
+    estimator : estimator or None
+        Fitted.
+    """
+
+    def __init__(self, message="", estimator=None):
+        super().__init__(message)
+        self.estimator = estimator
+
+
+class Call(NamedTuple):
+    """A call that is changing an estimator."""
+
+    estimator: weakref.ref
+    thread: int
+    before: dict  # the attributes
+    lengths: list  # of the lists of figures
+
+
+_lock = threading.Lock()
+_calls = {}  # by the id of the estimator
+
+
+def _after_fork():
+    """A child process has one thread, and none of the calls of the others."""
+    global _lock
+    _lock = threading.Lock()
+    _calls.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _call_on(estimator):
+    """The Call that is changing the estimator, or None; needs the lock."""
+    call = _calls.get(id(estimator))
+    return call if call is not None and call.estimator() is estimator else None
+
+
+def _lists(attributes):
+    """The lists that training appends to."""
+    state = attributes.get("_state")
+    return [] if state is None else state.history.lists()
+
+
+def _begin(estimator, name):
+    with _lock:
+        if _call_on(estimator) is not None:
+            raise RuntimeError(
+                f"{type(estimator).__name__}.{name} was called while another call is "
+                "training the same estimator: each would overwrite what the other has "
+                "learnt. Wait for the end of the other call, or train a clone."
+            )
+        before = dict(vars(estimator))
+        _calls[id(estimator)] = call = Call(
+            weakref.ref(estimator),
+            threading.get_ident(),
+            before,
+            [len(figures) for figures in _lists(before)],
+        )
+    return call
+
+
+def _end(estimator, call, *, failed):
+    with _lock:
+        if failed:
+            for figures, length in zip(
+                _lists(call.before), call.lengths, strict=True
+            ):
+                del figures[length:]
+            attributes = vars(estimator)
+            attributes.clear()
+            attributes.update(call.before)
+        _calls.pop(id(estimator), None)
+
+
+def atomic(method):
+    """Make a method leave its estimator as it was if it fails."""
+
+    @wraps(method)
+    def whole_or_nothing(self, *args, **kwargs):
+        call = _begin(self, method.__name__)
+        failed = True
+        try:
+            result = method(self, *args, **kwargs)
+            failed = False
+            return result
+        except TrainingInterrupted:
+            failed = False
+            raise
+        finally:
+            _end(self, call, failed=failed)
+
+    return whole_or_nothing
+
+
+def work_on_copies(estimator):
+    """Give an estimator that is trained on copies of what training changes.
+
+    The copies take as long as some steps of the optimizer: weights, moments, statistics
+    and averages are copied once per call.
+    """
+    # what is appended to is shared; what is replaced as a whole, or read only, too
+    state, network = estimator._state, estimator._network
+    kept = [*state.history.lists(), network.loss, *(state.iterate or ())]
+    memo = {id(value): value for value in kept}
+    parts = network, state, estimator._fine_tuning
+    copies = copy.deepcopy(parts, memo)
+    # the engine of the last prediction serves both
+    copies[0]._idle = network._idle
+    estimator._network, estimator._state, fine_tuning = copies
+    if fine_tuning is not None:
+        estimator._fine_tuning = fine_tuning
+
+
+def settled(estimator):
+    """A view of an estimator that no call in another thread changes.
+
+    While another thread trains the estimator, the view is what it was before.
+    """
+    with _lock:
+        call = _call_on(estimator)
+        if call is None or call.thread == threading.get_ident():
+            attributes = dict(vars(estimator))
+        else:
+            attributes = call.before
+    view = object.__new__(type(estimator))
+    vars(view).update(attributes)
+    return view
