@@ -385,9 +385,12 @@ def _note_leaks(X, y, columns, target, notes):
             pairs = set(zip(codes.tolist(), others.tolist(), strict=True))
             if len(pairs) == len(values):
                 telling.append(name)
-        elif y.dtype == float and types.is_numeric_dtype(X[name]):
-            if np.array_equal(X[name].to_numpy(dtype=float, na_value=np.nan), y):
-                telling.append(name)
+        elif (
+            y.dtype == float
+            and types.is_numeric_dtype(X[name])
+            and np.array_equal(X[name].to_numpy(dtype=float, na_value=np.nan), y)
+        ):
+            telling.append(name)
     if telling:
         notes.append(
             f"{_listing(telling)} tells {target} in every row. If it is not known "
