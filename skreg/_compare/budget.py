@@ -83,8 +83,8 @@ def stop_at(deadline):
             # A callback may have swallowed the exception: it is raised again then.
             over.wait(PATIENCE)
 
-    threading.Thread(target=watch, daemon=True).start()
     try:
+        threading.Thread(target=watch, daemon=True).start()
         yield
     finally:
         try:

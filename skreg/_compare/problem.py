@@ -378,12 +378,17 @@ def _note_leaks(X, y, columns, target, notes):
     codes, values = pd.factorize(y)
     telling = []
     for name in [*columns.numbers, *columns.texts]:
-        others, different = pd.factorize(X[name].astype(object))
-        pairs = len(set(zip(codes.tolist(), others.tolist(), strict=True)))
-        if len(different) == len(values) == pairs < len(y) / 2 or (
-            name in columns.numbers
-            and y.dtype == float
-            and np.array_equal(X[name].to_numpy(dtype=object), y.astype(object))
+        if X[name].nunique() != len(values):
+            continue
+        if len(values) < len(y) / 2:
+            others = pd.factorize(X[name])[0]
+            pairs = set(zip(codes.tolist(), others.tolist(), strict=True))
+            if len(pairs) == len(values):
+                telling.append(name)
+        elif (
+            y.dtype == float
+            and types.is_numeric_dtype(X[name])
+            and np.array_equal(X[name].to_numpy(dtype=float, na_value=np.nan), y)
         ):
             telling.append(name)
     if telling:

@@ -29,6 +29,7 @@ DAYS = (
     *("%B %d %Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y", "%a, %d %b %Y"),
 )
 TIMES = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f", "%I:%M %p", "%I:%M:%S %p")
+PLAIN = re.compile(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 DATE_IN_DIGITS = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
@@ -94,6 +95,8 @@ class Look:
         Whether it is no matter, or no question, which of the two is taken.
     is_code : bool
         Whether classes are codes such as 007, whose zeros count.
+    is_plain : bool
+        Whether all are numbers as Python writes them.
     forms : list of str
         The formats by which all are dates.
     """
@@ -105,11 +108,12 @@ class Look:
         self.folded = np.array(
             [text.casefold() for text in self.distinct], dtype=object
         )
-        gap = np.array([text in GAPS for text in self.folded], dtype=bool)
-        self.different = self.distinct[~gap]
+        self.is_gap = np.array([text in GAPS for text in self.folded], dtype=bool)
+        self.different = self.distinct[~self.is_gap]
         self.is_truth = len(self.different) > 0 and all(
-            text in TRUTHS for text in self.folded[~gap]
+            text in TRUTHS for text in self.folded[~self.is_gap]
         )
+        self.is_plain = False
         self.marks, self.decided = self._find_marks()
         self.forms = [] if self.marks or self.is_truth else self._find_forms()
         if self.marks and all(map(DATE_IN_DIGITS.fullmatch, self.different)):
@@ -131,8 +135,8 @@ class Look:
         marks = {mark for mark in KINDS if self._fits(self.different[:GLANCE], mark)}
         if not marks:
             return set(), True
-        plain = pd.to_numeric(pd.Series(self.different), errors="coerce").notna().all()
-        if not (plain and marks == {"."}):
+        self.is_plain = marks == {"."} and _are_plain(self.different)
+        if not self.is_plain:
             marks = {mark for mark in marks if self._fits(self.different, mark)}
         if len(marks) == 2:
             same = all(
@@ -204,7 +208,12 @@ class Look:
         return next(t for t in self.different if match_number(t, mark) is None)
 
     def _numbers(self, mark):
-        numbers = pd.Series(as_numbers(self.distinct, mark)[self.codes])
+        if self.is_plain:
+            numbers = np.full(len(self.distinct), np.nan)
+            numbers[~self.is_gap] = self.different.astype(float)
+        else:
+            numbers = as_numbers(self.distinct, mark)
+        numbers = pd.Series(numbers[self.codes])
         is_whole = (numbers % 1 == 0).all() and numbers.abs().max() < 2**53
         if is_whole and not any(mark in text for text in self.different):
             numbers = numbers.astype("int64")
@@ -227,8 +236,7 @@ class Look:
         return column if column.isna().any() else column.astype(bool)
 
     def _dates(self, form):
-        is_gap = np.array([text in GAPS for text in self.folded], dtype=bool)
-        texts = pd.Series(np.where(is_gap, None, self.distinct), dtype=object)
+        texts = pd.Series(np.where(self.is_gap, None, self.distinct), dtype=object)
         dates = pd.to_datetime(texts, format=form, utc=True)
         column = dates.iloc[self.codes].reset_index(drop=True)
         if form == "ISO8601":
@@ -311,6 +319,11 @@ def _order(form):
     if "%d" not in form or "%m" not in form or form.startswith("%Y"):
         return None
     return "day" if form.index("%d") < form.index("%m") else "month"
+
+
+def _are_plain(texts):
+    """Whether all texts are numbers as Python writes them, which are read at once."""
+    return all(map(PLAIN.fullmatch, texts))
 
 
 def _formats_like(text):
