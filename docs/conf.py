@@ -43,6 +43,8 @@ if os.environ.get("READTHEDOCS"):
     }
 
 autosummary_generate = True
+# the context of its templates holds a function (_ext/public_names.py)
+suppress_warnings = ["config.cache"]
 toc_object_entries_show_parents = "hide"
 # the template of classes lists the members itself (_ext/public_names.py)
 numpydoc_show_class_members = False

@@ -32,7 +32,7 @@ def iterates_between_epochs(network, optimizer, settings):
     try:
         yield
     finally:
-        # of weights that grew without end others will tell
+        # Weights may be infinite here; the loop over epochs reports a divergence.
         with np.errstate(over="ignore", invalid="ignore"):
             # what is zero has no velocity, and stays zero
             for W, velocity in pairs:

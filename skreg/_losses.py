@@ -88,7 +88,8 @@ def log_mean(y, weights, parameter=None):
     return np.log(np.where(found > 0, found, np.finfo(np.float32).tiny))
 
 
-# The share of a class is kept off 0 and 1: no start should be beyond recall.
+# The share of a class is kept off 0 and 1: their log odds are infinite, and training
+# could never leave such a start.
 _SHARE_EPSILON = 1e-6
 
 

@@ -67,9 +67,10 @@ class Optimizer:
             moment[:] = 0
 
     def without_memory(self):
-        """What is left when only the random numbers are to go on: nothing comes twice.
+        """A copy that keeps only the count of starts, and no moments.
 
-        Of size 0, so that it fits no network.
+        The count goes into the key of the random numbers, so that training later draws
+        no mask a second time. Its size is 0, so that it fits no network.
         """
         return Optimizer(self.solver, 0, self.dtype, starts=self.starts)
 

@@ -229,7 +229,7 @@ def checked(adversarial):
     Raises
     ------
     ValueError
-        If it is none, or its parameters are out of range.
+        If it is not an AdversarialTraining, or its parameters are out of range.
     """
     if adversarial is None:
         return None

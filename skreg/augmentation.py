@@ -654,8 +654,8 @@ class Compose(DocumentationLinkMixin, VersionedMixin, _BaseComposition):
         Raises
         ------
         ValueError
-            If ``steps`` are not pairs, or a name is double, has "__" in it or is that
-            of a parameter.
+            If ``steps`` are not pairs, or if a name occurs twice, contains "__" or is
+            the name of a parameter.
         """
         steps = self.steps
         if not isinstance(steps, list | tuple) or not all(

@@ -119,7 +119,8 @@ def checked(weight_averaging):
     Raises
     ------
     ValueError
-        If it is none, or its parameters are out of range.
+        If it is neither a name nor an object of this module, or if its parameters are
+        out of range.
     """
     if weight_averaging is None:
         return None

@@ -46,7 +46,7 @@ def members():
     spec = importlib.util.spec_from_file_location("public_names", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.members
+    return module.entries
 
 
 def from_scikit_learn():
@@ -60,7 +60,7 @@ def test_every_public_name_has_a_page_and_no_other_has():
 
 def test_the_template_lists_the_members():
     template = (DOCS / "_templates/autosummary/class.rst").read_text("utf-8")
-    assert "members(module, objname)" in template
+    assert "entries(module, objname)" in template
     assert ".. automethod:: {{ method }}" in template
     assert ".. autoproperty:: {{ property }}" in template
 

@@ -1,4 +1,4 @@
-"""The installed package is whole: modules, stubs, the marker for type checkers."""
+"""The installed package is whole: modules, stubs; and says no more than it has."""
 
 import ast
 import inspect
@@ -41,9 +41,7 @@ def test_the_installed_package_is_tested():
 
 
 @not_editable
-@pytest.mark.parametrize(
-    "name", [*relative("*.py"), *relative("*.pyi"), *relative("py.typed")]
-)
+@pytest.mark.parametrize("name", [*relative("*.py"), *relative("*.pyi")])
 def test_file_is_installed(name):
     assert (INSTALLED / name).is_file(), (
         f"skreg/{name} is not installed: add it to py.install_sources in "
@@ -172,6 +170,18 @@ def test_import_is_light():
         "sklearn.neural_network",
     }
     assert not heavy.intersection(imported)
+
+
+def test_types_are_not_claimed_without_annotations():
+    """With py.typed a checker takes inference from defaults for what is allowed.
+
+    ``l2=1e-4`` then refuses ``l2="auto"``. Without the marker it checks nothing.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    parameters = inspect.signature(skreg.RegularizedMLPRegressor).parameters.values()
+    typed = all(each.annotation is not each.empty for each in parameters)
+    assert (SOURCE / "py.typed").exists() == typed
+    assert ("Typing :: Typed" in project["classifiers"]) == typed
 
 
 def test_oldest_versions_are_the_lower_bounds():

@@ -9,7 +9,7 @@ import inspect
 from importlib import import_module
 
 
-def members(module, name):
+def entries(module, name):
     """Names of the methods and of the properties of a class, alphabetically."""
     cls = getattr(import_module(module), name)
     methods, properties = [], []
@@ -45,5 +45,5 @@ def is_withheld(cls, member):
 
 def setup(app):
     """Hand the function to the template."""
-    app.config.autosummary_context = {"members": members}
+    app.config.autosummary_context = {"entries": entries}
     return {"parallel_read_safe": True}

@@ -12,8 +12,13 @@ step is, in order:
 
 The threshold of 4 is taken in the metric of 3, so that a point is at rest exactly
 if it is stationary for the penalised objective (ProxGen, Yun et al. 2021). With
-l1 = 0 step 4 changes no bit. To add an optimizer: a struct of its state here, a
-function like those below, and its entry in skreg/_optimizers.py.
+l1 = 0 step 4 changes no bit.
+
+`Optimizer.adam` tells the optimizers apart; there is no registry. Another one needs
+its state in `Optimizer`, its steps here, with l1 and without, its metric in
+feature_groups.pxd and skreg/_adaptive.py, its iterate in skreg/_hierarchy.py, the copy
+of its fields in `run_epoch` of _engine.pyx, and its name and arrays in
+skreg/_optimizers.py.
 """
 
 from libc.math cimport INFINITY, pow, sqrt
