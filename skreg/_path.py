@@ -239,8 +239,8 @@ def check_grid(alphas, eps, max_iter_per_point):
         raise ValueError(f"alphas must be an array or a number >= 1; got {alphas!r}.")
     if isinstance(alphas, Integral) and alphas > MOST_POINTS:
         raise ValueError(
-            f"alphas must be at most {MOST_POINTS:,} points, each of which is a network; "
-            f"got {alphas}. Lower alphas."
+            f"alphas must be at most {MOST_POINTS:,} points, each of which is a "
+            f"network; got {alphas}. Lower alphas."
         )
     if eps is not None and not 0 < eps < 1:
         raise ValueError(f"eps must be None or a number in (0, 1); got {eps!r}.")

@@ -28,9 +28,7 @@ def check_indices(X, name="X"):
         coordinates = (X.row, X.col)
         if any(index.shape != X.data.shape for index in coordinates):
             _refuse(X, name, "row, col and data must have the same length")
-        for index, size, what in zip(
-            coordinates, X.shape, ("row", "col"), strict=True
-        ):
+        for index, size, what in zip(coordinates, X.shape, ("row", "col"), strict=True):
             _check_range(X, name, index, size, what)
 
 

@@ -1,4 +1,4 @@
-"""Sparse matrices whose arrays do not fit together are refused before C follows them."""
+"""Sparse matrices whose arrays do not fit together are refused, not followed."""
 
 import numpy as np
 import pytest

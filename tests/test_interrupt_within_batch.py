@@ -25,14 +25,19 @@ def answer_to_ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
-def press_soon():
+def interrupted(call, *arguments):
+    """Call, with Ctrl-C pressed soon after the beginning."""
+
     def press():
         time.sleep(0.1)
         signal.raise_signal(signal.SIGINT)
 
     thread = threading.Thread(target=press, daemon=True)
     thread.start()
-    return thread
+    try:
+        call(*arguments)
+    finally:
+        thread.join()
 
 
 class OneBatch:
@@ -72,7 +77,9 @@ class OneBatch:
     def state(self):
         statistics = self.statistics
         norms = [] if statistics is None else [statistics.values]
-        return [array.copy() for array in [self.params, *self.optimizer.moments, *norms]]
+        return [
+            array.copy() for array in [self.params, *self.optimizer.moments, *norms]
+        ]
 
 
 SHAPES = {
@@ -92,9 +99,7 @@ def test_leaves_no_trace(shape, threads):
     epoch = OneBatch(**SHAPES[shape])
     before = epoch.state()
     with pytest.raises(KeyboardInterrupt):
-        pressed = press_soon()
-        epoch.run(threads)
-    pressed.join()
+        interrupted(epoch.run, threads)
     assert epoch.optimizer.step == 0
     if epoch.statistics is not None:
         assert epoch.statistics.gathered == 0
@@ -105,29 +110,30 @@ def test_leaves_no_trace(shape, threads):
 @pytest.mark.parametrize("shape", ["batch norm", "csr"])
 def test_training_goes_on_as_if_nothing_had_been(shape):
     sizes = [50, 512, 512, 1]
-    interrupted = OneBatch(**SHAPES[shape], rows=12_000, sizes=sizes)
+    stopped = OneBatch(**SHAPES[shape], rows=12_000, sizes=sizes)
     undisturbed = OneBatch(**SHAPES[shape], rows=12_000, sizes=sizes)
     undisturbed.run(1)
     with pytest.raises(KeyboardInterrupt):
-        pressed = press_soon()
-        interrupted.run(1)
-    pressed.join()
-    interrupted.run(2)
-    for one, other in zip(interrupted.state(), undisturbed.state(), strict=True):
+        interrupted(stopped.run, 1)
+    stopped.run(2)
+    for one, other in zip(stopped.state(), undisturbed.state(), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_gathering_statistics_leaves_no_trace():
     epoch = OneBatch(batch_norm="before", rows=12_000)
     before = epoch.state()
-    with pytest.raises(KeyboardInterrupt):
-        pressed = press_soon()
-        for _ in range(1000):
-            kept = epoch.statistics.values.copy()
+    kept = epoch.statistics.values.copy()
+
+    def gather():
+        while True:
+            kept[:] = epoch.statistics.values
             epoch.loops.gather_statistics(
                 epoch.params, epoch.data, epoch.statistics, threads=2
             )
-    pressed.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(gather)
     np.testing.assert_array_equal(epoch.statistics.values, kept)
     np.testing.assert_array_equal(epoch.params, before[0])
 

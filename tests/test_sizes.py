@@ -49,7 +49,7 @@ def test_shifts_beyond_an_image(pixels):
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_networks_beyond_any_memory(width, solver):
     model = RegularizedMLPRegressor((3, width), solver=solver)
-    with pytest.raises(ValueError, match="no memory.*Lower hidden_layer_sizes"):
+    with pytest.raises(ValueError, match=r"no memory.*Lower hidden_layer_sizes"):
         model.fit(X, Y)
 
 
@@ -106,5 +106,5 @@ def test_paths_of_more_points_than_memory_has_room_for(n):
 @pytest.mark.parametrize("n", HUGE)
 def test_attacks_of_more_steps_than_end(n):
     adversarial = AdversarialTraining(n_steps=n)
-    with pytest.raises(ValueError, match="n_steps.* must be an int in the range"):
+    with pytest.raises(ValueError, match=r"n_steps.* must be an int in the range"):
         RegularizedMLPRegressor((3,), adversarial=adversarial).fit(X, Y)

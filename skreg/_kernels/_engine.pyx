@@ -574,8 +574,7 @@ cdef class Engine:
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
         loop.before = optimizer.step
         # a state that Ctrl-C leaves is one between two steps
-        loop.watched = (
-            loop.watched and loop.operations >= OPERATIONS_FOR_WHOLE * self.n_parameters)
+        loop.watched &= loop.operations >= OPERATIONS_FOR_WHOLE * self.n_parameters
         if loop.watched and statistics is not None:
             loop.statistics_size = statistics.values.size
             kept_statistics = np.empty_like(statistics.values)

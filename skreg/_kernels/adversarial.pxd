@@ -164,7 +164,8 @@ cdef inline void gradient_by_inputs(
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, batch.selection.rows, p)
         if is_stopped(
-                batch.watch, batch.team, 2.0 * block.rows * block.columns * layer.n_out):
+                batch.watch, batch.team,
+                2.0 * block.rows * block.columns * layer.n_out):
             break
         input_gradient_product(
             product_shape(block.rows, block.columns, layer.n_out),

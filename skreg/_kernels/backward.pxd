@@ -224,7 +224,8 @@ cdef inline void input_gradient(
     for number in range(share.first, share.last):
         block = block_of(&blocks, number, rows, layer.n_in)
         if is_stopped(
-                batch.watch, batch.team, 2.0 * block.rows * block.columns * layer.n_out):
+                batch.watch, batch.team,
+                2.0 * block.rows * block.columns * layer.n_out):
             break
         input_gradient_product(
             product_shape(block.rows, block.columns, layer.n_out),
@@ -514,6 +515,8 @@ cdef inline void bias_gradient(
     if not training.accumulate:
         memset(g, 0, n * sizeof(real))
     if layer.norm == BEFORE:
+        return
+    if is_stopped(batch.watch, batch.team, 2.0 * batch.selection.rows * n):
         return
     for i in range(batch.selection.rows):
         delta = <const real*> work.slopes[l] + i * work.strides[l] + first

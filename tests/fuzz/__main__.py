@@ -1,8 +1,8 @@
 """Random cases for a time or a number, beside those that found faults before.
 
-    python tests/fuzz --seconds 120
-    python tests/fuzz --first 0 --cases 20000
-    python tests/fuzz --case '{"estimator": ...}'
+python tests/fuzz --seconds 120
+python tests/fuzz --first 0 --cases 20000
+python tests/fuzz --case '{"estimator": ...}'
 """
 
 import argparse
@@ -97,8 +97,11 @@ def main():
             cases = min(BATCH, end - seed)
             note.write_text(str(seed))
             done = subprocess.run(
-                [sys.executable, str(HERE), "--first", str(seed), "--cases"]
-                + [str(cases), "--seconds", str(until), "--child", str(note)],
+                [
+                    *(sys.executable, str(HERE), "--child", str(note)),
+                    *("--first", str(seed), "--cases", str(cases)),
+                    *("--seconds", str(until)),
+                ],
                 stdout=subprocess.PIPE,
                 text=True,
             )
@@ -109,7 +112,12 @@ def main():
 
                 crash = f"the process ended with {done.returncode}"
                 lines.append(
-                    {"found": crash, "seed": seed, "text": "", "case": random_case(seed)}
+                    {
+                        "found": crash,
+                        "seed": seed,
+                        "text": "",
+                        "case": random_case(seed),
+                    }
                 )
                 seed += 1
             for line in lines:

@@ -1,5 +1,7 @@
 """The arrays that a case describes."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy import sparse
 
@@ -40,7 +42,7 @@ def values(rng, data):
 def as_dtype(X, dtype):
     """X in that type, cut off at its ends."""
     dtype = np.dtype(dtype)
-    if dtype == bool:
+    if dtype.kind == "b":
         return X > 0
     info = np.iinfo(dtype) if dtype.kind in "iu" else np.finfo(dtype)
     # a float beyond the last whole number would wrap around
@@ -157,7 +159,7 @@ def sparse_of(rng, X, layout):
         columns, data = np.repeat(columns, 2), np.repeat(data, 2)
         starts = 2 * starts
     if layout == "csr-unsorted":
-        for first, last in zip(starts, starts[1:], strict=False):
+        for first, last in pairwise(starts):
             columns[first:last] = columns[first:last][::-1].copy()
             data[first:last] = data[first:last][::-1].copy()
     if layout == "csr-zeros":

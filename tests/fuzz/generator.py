@@ -22,9 +22,21 @@ BROKEN = [
 ]
 
 CALLS = [
-    "fit", "partial_fit", "warm_fit", "fine_tune", "prune", "sparsify", "densify",
-    "pickle", "copy", "clone", "edit", "input_gradient", "attack", "unit",
-]  # fmt: skip
+    "fit",
+    "partial_fit",
+    "warm_fit",
+    "fine_tune",
+    "prune",
+    "sparsify",
+    "densify",
+    "pickle",
+    "copy",
+    "clone",
+    "edit",
+    "input_gradient",
+    "attack",
+    "unit",
+]
 
 
 def random_case(seed):
@@ -72,23 +84,39 @@ def random_data(rng, classifier):
     else:
         target = pick(
             rng,
-            ["linear", "noise", "constant", "counts", "positive", "two-outputs",
-             "column", "list", "zeros"],
+            [
+                "linear",
+                "noise",
+                "constant",
+                "counts",
+                "positive",
+                "two-outputs",
+                "column",
+                "list",
+                "zeros",
+            ],
             0.4,
-        )  # fmt: skip
+        )
     return {
         "n": n,
         "p": p,
         "seed": int(rng.integers(2**31)),
         "values": pick(
             rng,
-            ["normal", "far", "constant", "binary", "counts", "heavy", "zeros",
-             "scales", "repeated"],
+            [
+                "normal",
+                "far",
+                "constant",
+                "binary",
+                "counts",
+                "heavy",
+                "zeros",
+                "scales",
+                "repeated",
+            ],
             0.5,
-        ),  # fmt: skip
-        "scale": pick(
-            rng, [1.0, 1e-30, 1e-6, 1e3, 1e10, 1e18, 1e30, 1e38, 1e150], 0.8
         ),
+        "scale": pick(rng, [1.0, 1e-30, 1e-6, 1e3, 1e10, 1e18, 1e30, 1e38, 1e150], 0.8),
         "dtype": pick(
             rng, ["float64", "float32", "float16", "int64", "uint8", "bool"], 0.6
         ),
@@ -101,10 +129,19 @@ def random_data(rng, classifier):
         ),
         "weights": pick(
             rng,
-            ["none", "uniform", "some-zero", "one-left", "tiny", "huge", "counts",
-             "class-zero", "largest"],
+            [
+                "none",
+                "uniform",
+                "some-zero",
+                "one-left",
+                "tiny",
+                "huge",
+                "counts",
+                "class-zero",
+                "largest",
+            ],
             0.7,
-        ),  # fmt: skip
+        ),
         "validation": bool(rng.random() < 0.3),
     }
 
@@ -157,10 +194,15 @@ def random_params(rng, classifier, data):
             ["ema", "swa", {"object": "ExponentialMovingAverage", "decay": 0.1}],
             0.15,
         )
-        maybe("adversarial", [{"object": "AdversarialTraining"},
-                              {"object": "AdversarialTraining", "epsilon": 1e30},
-                              {"object": "AdversarialTraining", "norm": "l2",
-                               "n_steps": 3}], 0.06)  # fmt: skip
+        maybe(
+            "adversarial",
+            [
+                {"object": "AdversarialTraining"},
+                {"object": "AdversarialTraining", "epsilon": 1e30},
+                {"object": "AdversarialTraining", "norm": "l2", "n_steps": 3},
+            ],
+            0.06,
+        )
         if some(rng, 0.12):
             params["augmentation"] = random_augmentation(rng, data["p"])
         maybe("early_stopping", [True, False], 0.25)
@@ -174,10 +216,11 @@ def random_params(rng, classifier, data):
         maybe("validation_fraction", [0.01, 0.3, 0.9], 0.4)
         maybe(
             "scoring",
-            ["accuracy", "neg_log_loss"] if classifier
+            ["accuracy", "neg_log_loss"]
+            if classifier
             else ["r2", "neg_mean_poisson_deviance"],
             0.3,
-        )  # fmt: skip
+        )
     if widths:
         maybe("batch_norm", [True, "before", "after"], 0.25)
         maybe("skip", [True], 0.2)
@@ -190,10 +233,16 @@ def random_params(rng, classifier, data):
     else:
         maybe(
             "loss",
-            ["squared_error", "absolute_error", "huber", "quantile", "poisson",
-             "gamma"],
+            [
+                "squared_error",
+                "absolute_error",
+                "huber",
+                "quantile",
+                "poisson",
+                "gamma",
+            ],
             0.5,
-        )  # fmt: skip
+        )
         maybe("quantile", [1e-6, 0.9], 0.1)
         maybe("huber_delta", [1e-300, 1e3, 1e300], 0.1)
         maybe("standardize_target", [False, True], 0.3)
@@ -207,9 +256,17 @@ def random_augmentation(rng, p):
     for _ in range(rng.integers(1, 3)):
         name = pick(
             rng,
-            ["GaussianNoise", "FeatureScaling", "FeatureMasking", "Mixup", "CutMix",
-             "ImageFlip", "ImageShift", "ImageScale"],
-        )  # fmt: skip
+            [
+                "GaussianNoise",
+                "FeatureScaling",
+                "FeatureMasking",
+                "Mixup",
+                "CutMix",
+                "ImageFlip",
+                "ImageShift",
+                "ImageScale",
+            ],
+        )
         settings = {"object": name}
         if name.startswith("Image"):
             settings["shape"] = list(sides[rng.integers(len(sides))])
