@@ -62,8 +62,8 @@ def one_dimensional(y):
     if y.ndim != 2 or y.shape[1] != 1:
         return y
     warnings.warn(
-        f"A column-vector y of shape {y.shape} was passed when a 1d array was "
-        "expected. It is read as y.ravel(), and predictions have the shape (n,).",
+        "A column-vector y was passed when a 1d array was expected. y of shape "
+        f"{y.shape} is read as y.ravel(), and predictions have the shape (n,).",
         DataConversionWarning,
         stacklevel=2,
     )
