@@ -12,8 +12,11 @@ from sklearn.utils.validation import validate_data
 NUMBERS_OR_TEXT = frozenset("biufcSUTV")
 TIMES = frozenset("mM")
 
+# For scikit-learn y=None is a y that is missing.
+NO_Y = "no_validation"
 
-def read_data(estimator, X, y=None, **rules):
+
+def read_data(estimator, X, y=NO_Y, **rules):
     """`validate_data`, for rows whose numbers mean what they say.
 
     A time would be read as a count of its unit: microseconds since 1970, say. y of
@@ -23,7 +26,7 @@ def read_data(estimator, X, y=None, **rules):
     Parameters
     ----------
     estimator : estimator
-    X, y : as they were given; y may be None for X alone
+    X, y : as they were given; without y, X alone is read
     **rules
         Of `validate_data`.
 
@@ -42,16 +45,14 @@ def read_data(estimator, X, y=None, **rules):
         If y has one column.
     """
     refuse_times(X, "X")
-    given = {}
-    if y is not None:
-        if is_regressor(estimator):
-            refuse_times(y, "y")
-        given["y"] = y
+    without_y = isinstance(y, str) and y == NO_Y
+    if is_regressor(estimator) and not without_y:
+        refuse_times(y, "y")
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
     # is too large for the dtype becomes infinite, which it refuses
     with np.errstate(over="ignore", invalid="ignore"):
-        read = validate_data(estimator, X, **given, **rules)
-    if y is None:
+        read = validate_data(estimator, X, y, **rules)
+    if without_y:
         return read
     X, y = read
     return X, one_dimensional(y)
