@@ -14,8 +14,11 @@ from skreg._sparse_input import check_indices
 NUMBERS_OR_TEXT = frozenset("biufcSUTV")
 TIMES = frozenset("mM")
 
+# For scikit-learn y=None is a y that is missing.
+NO_Y = "no_validation"
 
-def read_data(estimator, X, y=None, **rules):
+
+def read_data(estimator, X, y=NO_Y, **rules):
     """`validate_data`, for rows whose numbers mean what they say.
 
     A time would be read as a count of its unit: microseconds since 1970, say. y of
@@ -25,7 +28,7 @@ def read_data(estimator, X, y=None, **rules):
     Parameters
     ----------
     estimator : estimator
-    X, y : as they were given; y may be None for X alone
+    X, y : as they were given; without y, X alone is read
     **rules
         Of `validate_data`.
 
@@ -46,17 +49,16 @@ def read_data(estimator, X, y=None, **rules):
     """
     refuse_times(X, "X")
     check_indices(X)
-    given = {}
-    if y is not None:
+    without_y = isinstance(y, str) and y == NO_Y
+    if not without_y:
         if is_regressor(estimator):
             refuse_times(y, "y")
         check_indices(y, "y")
-        given["y"] = y
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
     # is too large for the dtype becomes infinite, which it refuses
     with np.errstate(over="ignore", invalid="ignore"):
-        read = validate_data(estimator, X, **given, **rules)
-    if y is None:
+        read = validate_data(estimator, X, y, **rules)
+    if without_y:
         return read
     X, y = read
     return X, one_dimensional(y)
@@ -67,8 +69,8 @@ def one_dimensional(y):
     if y.ndim != 2 or y.shape[1] != 1:
         return y
     warnings.warn(
-        f"A column-vector y of shape {y.shape} was passed when a 1d array was "
-        "expected. It is read as y.ravel(), and predictions have the shape (n,).",
+        "A column-vector y was passed when a 1d array was expected. y of shape "
+        f"{y.shape} is read as y.ravel(), and predictions have the shape (n,).",
         DataConversionWarning,
         stacklevel=2,
     )

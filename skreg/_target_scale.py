@@ -145,14 +145,15 @@ class TargetScale:
         """
         unit = self._unit
         y = t.astype(np.float64)
-        y *= self.scale / unit
-        y += self.mean / unit
-        if (unit != 1).any():
-            finite = np.isfinite(y)
-            with np.errstate(over="ignore"):
+        # what overflows is infinite, of a network that is of no use
+        with np.errstate(over="ignore"):
+            y *= self.scale / unit
+            y += self.mean / unit
+            if (unit != 1).any():
+                finite = np.isfinite(y)
                 y *= unit
-            largest = np.finfo(np.float64).max
-            np.clip(y, -largest, largest, out=y, where=finite)
+                largest = np.finfo(np.float64).max
+                np.clip(y, -largest, largest, out=y, where=finite)
         return y
 
     def followed(self, moments):
