@@ -95,7 +95,7 @@ def sparse_moments(data, shares):
             first = starts[rows] - ends + lengths[rows]
             at = np.repeat(first, lengths[rows]) + np.arange(ends[-1])
             place = np.repeat(np.arange(part.start, part.stop), lengths[rows])
-            yield X.indices[at], X.data[at] / unit, place
+            yield X.indices[at], X.data[at].astype(np.float64) / unit, place
 
     def by_column(columns, values):
         return np.bincount(columns, values, minlength=n_features)
@@ -105,8 +105,9 @@ def sparse_moments(data, shares):
         mean += by_column(columns, shares[place] * values)
         stored_share += by_column(columns, shares[place])
         count += by_column(columns, np.ones(len(columns)))
-    squares = np.maximum(1 - stored_share, 0) * mean**2
     stored = count == len(data)
+    # what rounding leaves of 1 would count in a feature far from zero
+    squares = np.where(stored, 0, 1 - stored_share) * mean**2
     for columns, values, place in entries():
         squares += by_column(columns, shares[place] * (values - mean[columns]) ** 2)
         # an entry that is given twice stands for a sum: its column lacks another

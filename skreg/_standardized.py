@@ -50,28 +50,30 @@ class StandardizedInputs:
             self.centre = np.where(far, self.mean, 0).astype(self.dtype)
             self.rest = self.mean - self.centre
         # (weights, biases) of each matrix that multiplies the inputs
-        biases = [
-            slice(bias, bias + n_out) for bias, _, n_out in network._layers()
-        ]
+        biases = [slice(bias, bias + n_out) for bias, _, n_out in network._layers()]
         bias, n_in, n_out = next(network._layers())
         self.readers = [(slice(bias - n_in * n_out, bias), biases[0])]
         if network.skip:
             self.readers.append((slice(network._layers_end, None), biases[-1]))
+        # a norm before the activation centres by itself, and b has no gradient there
+        normalised = network.batch_norm == "before"
+        self.centred = self.readers[1:] if normalised else self.readers
         self.factor = np.ones(network.params.size)
         least = np.finfo(self.dtype).tiny ** 0.5
         for weights, _ in self.readers:
             length = np.hypot(self.spread[:, None], np.sqrt(self._matrix(l2, weights)))
             # what neither varies nor is penalised has no length
             length[length == 0] = 1
-            self._matrix(self.factor, weights)[:] = 1 / np.clip(length, least, 1 / least)
+            length = np.clip(length, least, 1 / least)
+            self._matrix(self.factor, weights)[:] = 1 / length
 
     def _matrix(self, params, weights):
         """A view of a matrix that multiplies the inputs, (n_features, n_outputs)."""
         return params[weights].reshape(self.mean.size, -1)
 
     def _add_to_biases(self, params, offset, source, sign):
-        """b += sign * offset^T W for the matrices W of `source`."""
-        for weights, bias in self.readers:
+        """B += sign * offset^T W for the matrices W of `source`."""
+        for weights, bias in self.centred:
             params[bias] += sign * (offset @ self._matrix(source, weights))
 
     def variables(self, params):
@@ -97,7 +99,7 @@ class StandardizedInputs:
         return variables * self.factor
 
     def set_biases(self, params, *, as_read):
-        """b for c, in place: for X as the kernels read it, or as it is.
+        """B for c, in place: for X as the kernels read it, or as it is.
 
         The bias is that of the weights as the network will have them, rounded.
         """
@@ -121,5 +123,5 @@ class StandardizedInputs:
         self._add_to_weights(gradient, self.mean, gradient, 1)
 
     def _add_to_weights(self, gradient, offset, source, sign):
-        for weights, bias in self.readers:
+        for weights, bias in self.centred:
             self._matrix(gradient, weights)[:] += sign * np.outer(offset, source[bias])
