@@ -268,6 +268,8 @@ class LBFGSTraining:
             Why it ended above `tol`, if that is a failure.
         """
         dtype = self.problem.network.dtype
+        # at a minimum with kinks the gradient is not small; what is left is the gain
+        has_kinks = self.problem.network.loss.has_kinks
         eps = np.finfo(dtype).eps
         evaluations = 0
         while not self.point.norm <= self.tol:
@@ -285,7 +287,7 @@ class LBFGSTraining:
                     # `iteration_done` looks at the gradient
                     "gtol": 0.0,
                     # a gain of one unit in the last place is noise
-                    "ftol": eps,
+                    "ftol": max(self.tol**2, eps) if has_kinks else eps,
                 },
             )
             evaluations += result.nfev
@@ -297,7 +299,11 @@ class LBFGSTraining:
                     f"max_iter={max_iter} or max_fun={self.max_fun} stopped it. Raise "
                     "them, or tol"
                 )
-            if result.status == STOPPED_BY_CALLBACK or self._met_rounding(result):
+            if (
+                has_kinks
+                or result.status == STOPPED_BY_CALLBACK
+                or self._met_rounding(result)
+            ):
                 break
             if before - self.point.value <= eps * max(abs(before), 1):
                 if dtype == np.float32:

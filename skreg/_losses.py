@@ -26,6 +26,11 @@ class Loss:
         The target's lower bound.
     open_below : bool
         Whether the bound itself is excluded.
+    curvature : float
+        About the mean of its second derivative by the raw output where a model fits.
+        lbfgs weighs it against that of l2; the guess is only a matter of speed.
+    has_kinks : bool
+        Whether its gradient need not be small at a minimum.
     """
 
     kernel: int
@@ -35,6 +40,8 @@ class Loss:
     standardizable: bool = True
     smallest: float = -np.inf
     open_below: bool = False
+    curvature: float = 1.0
+    has_kinks: bool = False
 
 
 def mean(y, weights, parameter=None):
@@ -103,17 +110,20 @@ def log_share(y, weights, parameter=None):
 
 REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
-    "absolute_error": Loss(1, "identity", median),
+    "absolute_error": Loss(1, "identity", median, has_kinks=True),
     "huber": Loss(2, "identity", huber_location, parameter="huber_delta"),
-    "quantile": Loss(3, "identity", quantile, parameter="quantile"),
+    "quantile": Loss(
+        3, "identity", quantile, parameter="quantile", has_kinks=True
+    ),
     "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
     "gamma": Loss(
         5, "exp", log_mean, standardizable=False, smallest=0.0, open_below=True
     ),
 }
 
-BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean)
-MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share)
+# p (1 - p), of predictions that are mostly sure
+BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean, curvature=0.05)
+MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share, curvature=0.05)
 
 
 def loss_name(loss):

@@ -3,13 +3,14 @@
 Let a matrix W that multiplies the inputs (the first layer's, or that of `skip`) come
 with the bias b behind it, and let the features have the means m and the spreads s:
 
-    W_j = a_j V_j,   a_j = 1 / sqrt(s_j^2 + l2),   b = c - m^T W
+    W_j = a_j V_j,   a_j = 1 / sqrt(s_j^2 + l2 / h),   b = c - m^T W
     x^T W + b = sum_j a_j (x_j - m_j) V_j + c
 
 V and c are what lbfgs varies. This is the same function of the same parameters, so its
 optimum is the same one; but no column is longer than another, and none leans on the
-bias. With l2 in a_j the penalty, l2 / 2 a_j^2 V_j^2 then, does not change that: the
-squared loss has the curvature 1 along each V_j. The L1 penalty is l1 a_j |V_j|.
+bias. h is the curvature of the loss by the outputs, 1 for the squared loss: along each
+V_j loss and penalty together, l2 / 2 a_j^2 V_j^2, have the curvature h. The L1 penalty is
+l1 a_j |V_j|.
 """
 
 import numpy as np
@@ -61,7 +62,8 @@ class StandardizedInputs:
         self.factor = np.ones(network.params.size)
         least = np.finfo(self.dtype).tiny ** 0.5
         for weights, _ in self.readers:
-            length = np.hypot(self.spread[:, None], np.sqrt(self._matrix(l2, weights)))
+            penalty = self._matrix(l2, weights) / network.loss.curvature
+            length = np.hypot(self.spread[:, None], np.sqrt(penalty))
             # what neither varies nor is penalised has no length
             length[length == 0] = 1
             length = np.clip(length, least, 1 / least)
