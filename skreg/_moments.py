@@ -7,9 +7,8 @@ from scipy import sparse
 
 from skreg._blas import one_blas_thread
 
-# Rows of dense X, and non-zeros of sparse X, that are taken at a time.
-BLOCK_ROWS = 1024
-BLOCK_ENTRIES = 2**18
+# Numbers of X that are taken at a time.
+BLOCK_ENTRIES = 2**15
 
 # Of sparse X: a spread below so many units in the last place of the mean is rounding.
 ROUNDING = 10
@@ -60,7 +59,7 @@ def dense_moments(data, shares):
     low, high = np.full((2, mean.size), np.inf) * [[1], [-1]]
 
     def blocks():
-        for part in parts(data, BLOCK_ROWS):
+        for part in parts(data, max(1, BLOCK_ENTRIES // mean.size)):
             yield data.X[part if data.subset is None else data.subset[part]], part
 
     for X, part in blocks():
