@@ -157,7 +157,10 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         validation split. The same seed gives the same bits.
     tol : float, default=1e-4
         Least gain in training loss (or validation score) that counts as progress; for
-        "lbfgs", the largest element of the projected gradient at which it stops.
+        "lbfgs", the largest element of the projected gradient of the objective at
+        which it stops: by each weight, and by each weight times the standard deviation
+        of its feature. A fit that ends above it warns, unless all that is left to gain
+        is lost in the rounding of the loss.
     verbose : bool or int, default=False
         Print one line per epoch.
     warm_start : bool, default=False

@@ -35,10 +35,11 @@ class Point:
         Likewise, cut where a bound is nearer than it is long.
     norm : float
         What `tol` bounds: the largest element of the projected gradient by the
-        variables or by the weights themselves.
+        variables, in units in which the loss has curvature 1, or by the weights
+        themselves.
     """
 
-    def __init__(self, x, value, gradient, by_weights, factor, lower):
+    def __init__(self, x, value, gradient, by_weights, factor, lower, curvature):
         self.x = x.copy()
         self.value = value
         self.gradient = gradient
@@ -47,7 +48,8 @@ class Point:
         by_weights = np.minimum(by_weights, room * factor)
         self.norm = float(
             max(
-                np.abs(self.projected).max(initial=0), np.abs(by_weights).max(initial=0)
+                np.abs(self.projected).max(initial=0) / curvature**0.5,
+                np.abs(by_weights).max(initial=0),
             )
         )
 
@@ -93,6 +95,12 @@ class LBFGSTraining:
             problem.settings, capacity=rows, threads=self.threads
         )
         self.gradient = np.empty_like(network.params)
+        self.fresh = fresh
+        self.point = None
+
+    def _set_up(self):
+        """The variables. Means and spreads take a look at all of X."""
+        problem, network = self.problem, self.problem.network
         self.trained = slice(None)
         self.pull = 0.0
         fine_tuning = problem.fine_tuning
@@ -108,7 +116,7 @@ class LBFGSTraining:
             centres=network.statistics is None,
         )
         self.start = network.params.astype(np.float64)
-        if fresh:
+        if self.fresh:
             self.start = self.inputs.shrunk(self.start)
         self.variables = self.inputs.variables(self.start)
         if self.pull:
@@ -122,7 +130,6 @@ class LBFGSTraining:
         self.lower = np.full(self.factors.size, -np.inf)
         self.lower[self.split] = 0.0
         self.lower[self.factor.size :] = 0.0
-        self.point = None
 
     def _start(self):
         """(p or v, q) for the current weights."""
@@ -189,6 +196,7 @@ class LBFGSTraining:
             ),
             self.factors,
             self.lower,
+            network.loss.curvature,
         )
 
     def _by_halves(self, gradient, strength_l1):
@@ -207,7 +215,6 @@ class LBFGSTraining:
         """Minimise; see `StochasticTraining.run`."""
         network = self.problem.network
         printer = EpochPrinter(False) if self.verbose else None
-        start = self._start()
         task = None
         asked_to_stop = False
 
@@ -235,7 +242,8 @@ class LBFGSTraining:
 
         try:
             with one_blas_thread():
-                self.objective(start)
+                self._set_up()
+                self.objective(self._start())
                 end = self._minimise(objective, iteration_done, history, max_iter)
         except KeyboardInterrupt:
             self.interrupted = f"{history.n_iter} iterations"
@@ -269,6 +277,8 @@ class LBFGSTraining:
             Why it ended above `tol`, if that is a failure.
         """
         dtype = self.problem.network.dtype
+        # at a minimum with kinks the gradient is not small; what is left is the gain
+        has_kinks = self.problem.network.loss.has_kinks
         eps = np.finfo(dtype).eps
         evaluations = 0
         while not self.point.norm <= self.tol:
@@ -286,7 +296,9 @@ class LBFGSTraining:
                     # `iteration_done` looks at the gradient
                     "gtol": 0.0,
                     # a gain of one unit in the last place is noise
-                    "ftol": eps,
+                    "ftol": max(self.tol**2, eps)
+                    if has_kinks
+                    else eps * min(abs(before), 1),
                 },
             )
             evaluations += result.nfev
@@ -298,9 +310,13 @@ class LBFGSTraining:
                     f"max_iter={max_iter} or max_fun={self.max_fun} stopped it. Raise "
                     "them, or tol"
                 )
-            if result.status == STOPPED_BY_CALLBACK or self._met_rounding(result):
+            noise = eps * min(abs(before), 1)
+            left = self._left_to_gain(result)
+            if has_kinks or result.status == STOPPED_BY_CALLBACK or left <= noise:
                 break
-            if before - self.point.value <= eps * max(abs(before), 1):
+            if before - self.point.value <= noise:
+                if left <= ROUNDING * eps * max(abs(before), 1):
+                    break
                 if dtype == np.float32:
                     return "float32 rounds what is left to gain. Use dtype='float64'"
                 return (
@@ -313,18 +329,19 @@ class LBFGSTraining:
         """Add to what a warning says when the fit is done."""
         self.complaint = text if self.complaint is None else f"{self.complaint} {text}"
 
-    def _met_rounding(self, result):
-        """Whether what is to be gained is lost in the rounding of the loss.
+    def _left_to_gain(self, result):
+        """What is left to gain, about.
 
-        Estimated by the gain of a step to the minimum of quadratic models of F: one of
-        curvature 1 along each variable, one of the curvatures that L-BFGS has seen.
+        That is the gain of a step to the minimum of quadratic models of F: one of the
+        loss's curvature along each variable, one of the curvatures that L-BFGS saw.
         """
-        unit = np.finfo(self.problem.network.dtype).eps * max(abs(self.point.value), 1)
         projected = self.point.projected
-        gains = [0.5 * np.dot(projected, projected)]
+        curvature = self.problem.network.loss.curvature
+        gain = 0.5 * np.dot(projected, projected) / curvature
         if result.hess_inv.n_corrs:
-            gains.append(0.5 * np.dot(projected, result.hess_inv.matvec(projected)))
-        return max(gains) <= ROUNDING * unit
+            seen = np.dot(projected, result.hess_inv.matvec(projected))
+            gain = max(gain, 0.5 * seen)
+        return gain
 
     def _look_at_rounding(self):
         """Say what the network loses because it reads X as it is, not centred."""

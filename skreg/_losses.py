@@ -28,6 +28,11 @@ class Loss:
         Whether the bound itself is excluded.
     bounded_gradient : bool
         Whether the derivative by the raw output does not grow with the target.
+    curvature : float
+        About the mean of its second derivative by the raw output where a model fits.
+        lbfgs weighs it against that of l2; the guess is only a matter of speed.
+    has_kinks : bool
+        Whether its gradient need not be small at a minimum.
     """
 
     kernel: int
@@ -37,7 +42,10 @@ class Loss:
     standardizable: bool = True
     smallest: float = -np.inf
     open_below: bool = False
+    # not compared: losses in older pickles have none of these
     bounded_gradient: bool = field(default=False, compare=False)
+    curvature: float = field(default=1.0, compare=False)
+    has_kinks: bool = field(default=False, compare=False)
 
 
 def mean(y, weights, parameter=None):
@@ -108,7 +116,7 @@ def log_share(y, weights, parameter=None):
 
 REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
-    "absolute_error": Loss(1, "identity", median, bounded_gradient=True),
+    "absolute_error": Loss(1, "identity", median, bounded_gradient=True, has_kinks=True),
     "huber": Loss(
         2,
         "identity",
@@ -117,7 +125,12 @@ REGRESSION_LOSSES = {
         bounded_gradient=True,
     ),
     "quantile": Loss(
-        3, "identity", quantile, parameter="quantile", bounded_gradient=True
+        3,
+        "identity",
+        quantile,
+        parameter="quantile",
+        bounded_gradient=True,
+        has_kinks=True,
     ),
     "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
     "gamma": Loss(
@@ -131,8 +144,9 @@ REGRESSION_LOSSES = {
     ),
 }
 
-BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean)
-MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share)
+# p (1 - p), of predictions that are mostly sure
+BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean, curvature=0.05)
+MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share, curvature=0.05)
 
 
 def loss_name(loss):

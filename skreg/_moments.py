@@ -7,9 +7,8 @@ from scipy import sparse
 
 from skreg._blas import one_blas_thread
 
-# Rows of dense X, and non-zeros of sparse X, that are taken at a time.
-BLOCK_ROWS = 1024
-BLOCK_ENTRIES = 2**18
+# Numbers of X that are taken at a time.
+BLOCK_ENTRIES = 2**15
 
 # Of sparse X: a spread below so many units in the last place of the mean is rounding.
 ROUNDING = 10
@@ -60,7 +59,7 @@ def dense_moments(data, shares):
     low, high = np.full((2, mean.size), np.inf) * [[1], [-1]]
 
     def blocks():
-        for part in parts(data, BLOCK_ROWS):
+        for part in parts(data, max(1, BLOCK_ENTRIES // mean.size)):
             yield data.X[part if data.subset is None else data.subset[part]], part
 
     for X, part in blocks():
@@ -95,7 +94,7 @@ def sparse_moments(data, shares):
             first = starts[rows] - ends + lengths[rows]
             at = np.repeat(first, lengths[rows]) + np.arange(ends[-1])
             place = np.repeat(np.arange(part.start, part.stop), lengths[rows])
-            yield X.indices[at], X.data[at] / unit, place
+            yield X.indices[at], X.data[at].astype(np.float64) / unit, place
 
     def by_column(columns, values):
         return np.bincount(columns, values, minlength=n_features)
@@ -105,8 +104,9 @@ def sparse_moments(data, shares):
         mean += by_column(columns, shares[place] * values)
         stored_share += by_column(columns, shares[place])
         count += by_column(columns, np.ones(len(columns)))
-    squares = np.maximum(1 - stored_share, 0) * mean**2
     stored = count == len(data)
+    # what rounding leaves of 1 would count in a feature far from zero
+    squares = np.where(stored, 0, 1 - stored_share) * mean**2
     for columns, values, place in entries():
         squares += by_column(columns, shares[place] * (values - mean[columns]) ** 2)
         # an entry that is given twice stands for a sum: its column lacks another

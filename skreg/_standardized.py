@@ -3,13 +3,14 @@
 Let a matrix W that multiplies the inputs (the first layer's, or that of `skip`) come
 with the bias b behind it, and let the features have the means m and the spreads s:
 
-    W_j = a_j V_j,   a_j = 1 / sqrt(s_j^2 + l2),   b = c - m^T W
+    W_j = a_j V_j,   a_j = 1 / sqrt(s_j^2 + l2 / h),   b = c - m^T W
     x^T W + b = sum_j a_j (x_j - m_j) V_j + c
 
 V and c are what lbfgs varies. This is the same function of the same parameters, so its
 optimum is the same one; but no column is longer than another, and none leans on the
-bias. With l2 in a_j the penalty, l2 / 2 a_j^2 V_j^2 then, does not change that: the
-squared loss has the curvature 1 along each V_j. The L1 penalty is l1 a_j |V_j|.
+bias. h is the curvature of the loss by the outputs, 1 for the squared loss: along each
+V_j loss and penalty together, l2 / 2 a_j^2 V_j^2, have the curvature h. The L1 penalty is
+l1 a_j |V_j|.
 """
 
 import numpy as np
@@ -50,28 +51,31 @@ class StandardizedInputs:
             self.centre = np.where(far, self.mean, 0).astype(self.dtype)
             self.rest = self.mean - self.centre
         # (weights, biases) of each matrix that multiplies the inputs
-        biases = [
-            slice(bias, bias + n_out) for bias, _, n_out in network._layers()
-        ]
+        biases = [slice(bias, bias + n_out) for bias, _, n_out in network._layers()]
         bias, n_in, n_out = next(network._layers())
         self.readers = [(slice(bias - n_in * n_out, bias), biases[0])]
         if network.skip:
             self.readers.append((slice(network._layers_end, None), biases[-1]))
+        # a norm before the activation centres by itself, and b has no gradient there
+        normalised = network.batch_norm == "before"
+        self.centred = self.readers[1:] if normalised else self.readers
         self.factor = np.ones(network.params.size)
         least = np.finfo(self.dtype).tiny ** 0.5
         for weights, _ in self.readers:
-            length = np.hypot(self.spread[:, None], np.sqrt(self._matrix(l2, weights)))
+            penalty = self._matrix(l2, weights) / network.loss.curvature
+            length = np.hypot(self.spread[:, None], np.sqrt(penalty))
             # what neither varies nor is penalised has no length
             length[length == 0] = 1
-            self._matrix(self.factor, weights)[:] = 1 / np.clip(length, least, 1 / least)
+            length = np.clip(length, least, 1 / least)
+            self._matrix(self.factor, weights)[:] = 1 / length
 
     def _matrix(self, params, weights):
         """A view of a matrix that multiplies the inputs, (n_features, n_outputs)."""
         return params[weights].reshape(self.mean.size, -1)
 
     def _add_to_biases(self, params, offset, source, sign):
-        """b += sign * offset^T W for the matrices W of `source`."""
-        for weights, bias in self.readers:
+        """B += sign * offset^T W for the matrices W of `source`."""
+        for weights, bias in self.centred:
             params[bias] += sign * (offset @ self._matrix(source, weights))
 
     def variables(self, params):
@@ -97,7 +101,7 @@ class StandardizedInputs:
         return variables * self.factor
 
     def set_biases(self, params, *, as_read):
-        """b for c, in place: for X as the kernels read it, or as it is.
+        """B for c, in place: for X as the kernels read it, or as it is.
 
         The bias is that of the weights as the network will have them, rounded.
         """
@@ -121,5 +125,5 @@ class StandardizedInputs:
         self._add_to_weights(gradient, self.mean, gradient, 1)
 
     def _add_to_weights(self, gradient, offset, source, sign):
-        for weights, bias in self.readers:
+        for weights, bias in self.centred:
             self._matrix(gradient, weights)[:] += sign * np.outer(offset, source[bias])

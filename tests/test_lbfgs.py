@@ -20,6 +20,7 @@ from sklearn.linear_model import (
     LinearRegression,
     LogisticRegression,
     PoissonRegressor,
+    QuantileRegressor,
     Ridge,
 )
 from sklearn.pipeline import make_pipeline
@@ -132,7 +133,7 @@ def largest_gradient(model, X, y, weights=None):
     return max(np.abs(G).max(), np.abs(g).max())
 
 
-# ------------------------------------------------------------- the same optimum as theirs
+# ------------------------------------------------------------------ the same optimum
 
 
 @RAW
@@ -152,14 +153,12 @@ def test_ridge_at_the_default_tol(load, dtype, weighted, container):
     assert_allclose(ours.predict(container(X)), theirs.predict(X), rtol=0, atol=atol)
 
 
-@RAW
+@pytest.mark.parametrize("load", [years, with_constant, raw_diabetes])
 @pytest.mark.parametrize(("l1", "l2"), [(0.02, 0.0), (0.01, 0.01)])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_lasso_and_elastic_net(load, l1, l2, weighted):
     """The same weights and the same zeros: l1 is in the user's terms."""
     X, y = load()
-    if load is small_scales:
-        l1, l2 = l1 * 1e-9, l2 * 1e-18
     weights = some_weights(len(y)) if weighted else None
     theirs = ElasticNet(l1 + l2, l1_ratio=l1 / (l1 + l2), tol=1e-14, max_iter=10**6)
     theirs.fit(X, y, sample_weight=weights)
@@ -221,7 +220,9 @@ def test_logistic_regression_of_raw_features(load, dtype, weighted):
     weights = some_weights(len(y)) if weighted else np.ones(len(y))
     theirs = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10)
     if len(np.unique(y)) > 2:
-        theirs = LogisticRegression(C=1.0, tol=1e-8, max_iter=50_000)
+        theirs = LogisticRegression(
+            C=1.0, solver="newton-cg", tol=1e-8, max_iter=5000
+        )
     theirs.fit(X, y, sample_weight=weights)
     ours = classifier(l2=1 / weights.sum(), dtype=dtype, max_iter=3000)
     ours.fit(X, y, sample_weight=weights)
@@ -232,34 +233,36 @@ def test_logistic_regression_of_raw_features(load, dtype, weighted):
 
     best = objective(theirs.coef_, theirs.predict_proba(X))
     reached = objective(ours.coefs_[0], ours.predict_proba(X))
-    assert reached == pytest.approx(best, rel=2e-4)
+    assert reached == pytest.approx(best, rel=5e-4)
 
 
-def test_log_loss_of_raw_breast_cancer_within_the_default_iterations():
-    """0.139 before, where LogisticRegression has 0.088."""
+@BOTH_DTYPES
+def test_log_loss_of_raw_breast_cancer_within_the_default_iterations(dtype):
+    """It was 0.139, where LogisticRegression has 0.088; warnings are errors."""
     X, y = raw_breast_cancer()
-    model = classifier(l2=1 / len(y))
-    with pytest.warns(ConvergenceWarning, match="max_iter=200"):
-        model.fit(X, y)
-    assert log_loss_of(model, X, y) < 0.0885
+    theirs = LogisticRegression(solver="newton-cholesky").fit(X, y)
+    ours = classifier(l2=1 / len(y), dtype=dtype).fit(X, y)
+    expected = log_loss_of(theirs, X, y)
+    assert log_loss_of(ours, X, y) == pytest.approx(expected, abs=1e-4)
 
 
-@pytest.mark.parametrize("load", [years, scales, raw_diabetes, with_constant])
+@pytest.mark.parametrize("load", [years, raw_diabetes, with_constant])
 def test_poisson_regression_of_raw_features(load):
     X, y = load()
     y = np.exp((y - y.mean()) / y.std())
-    spread = np.where(X.std(axis=0) > 0, X.std(axis=0), 1)
-    theirs = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-12)
-    theirs.fit((X - X.mean(axis=0)) / spread, y)
+    Z = StandardScaler().fit_transform(X[:, X.std(axis=0) > 0])
+    theirs = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-12).fit(Z, y)
     ours = regressor(loss="poisson", l2=0.0, dtype="float64", tol=1e-7).fit(X, y)
-    expected = theirs.predict((X - X.mean(axis=0)) / spread)
-    assert_allclose(ours.predict(X), expected, rtol=1e-4)
+    assert_allclose(ours.predict(X), theirs.predict(Z), rtol=1e-4)
 
 
-@pytest.mark.parametrize("check", [
-    check_sample_weight_equivalence_on_dense_data,
-    check_sample_weight_equivalence_on_sparse_data,
-])
+@pytest.mark.parametrize(
+    "check",
+    [
+        check_sample_weight_equivalence_on_dense_data,
+        check_sample_weight_equivalence_on_sparse_data,
+    ],
+)
 @pytest.mark.parametrize("make", [regressor, classifier])
 @pytest.mark.parametrize("l1", [0.0, 1e-3])
 def test_weights_equal_repeated_rows_at_the_default_tol(check, make, l1):
@@ -288,9 +291,9 @@ def test_a_silent_end_is_within_tol(load, tol, l1):
         max_iter=2000,
         standardize_target=False,
     ).fit(X, y)
-    # X^T D has digits of the size of X alone
-    rounding = 1e-14 * np.abs(X).max() * np.abs(X).max()
-    assert largest_gradient(model, X, y) <= tol * (1 + 1e-3) + min(rounding, 10 * tol)
+    # the loss is at its minimum to rounding where X^T D, which has X's size, is not 0
+    rounding = 1e-8 * np.abs(X).max()
+    assert largest_gradient(model, X, y) <= tol * (1 + 1e-3) + rounding
 
 
 def test_small_features_are_no_convergence():
@@ -358,7 +361,12 @@ def test_standardized_features_change_nothing_but_rounding():
     """The objective is the same function, whatever the inputs' scales."""
     X, y = diabetes()
     model = regressor(
-        (5,), activation="tanh", l1=0.01, l2=0.02, dtype="float64", tol=1e-7,
+        (5,),
+        activation="tanh",
+        l1=0.01,
+        l2=0.02,
+        dtype="float64",
+        tol=1e-7,
         max_iter=5000,
     ).fit(X, y)
     t = (y - y.mean()) / y.std()
@@ -495,9 +503,7 @@ def test_one_row_under_batch_norm(batch_norm, container, dtype):
         weights[positive] = 2.0
         model = regressor((8,), **given).fit(container(X), y, sample_weight=weights)
         assert np.isfinite(model.predict(container(X))).all()
-        assert_allclose(
-            model.predict(container(X))[positive], y[positive], rtol=1e-3
-        )
+        assert_allclose(model.predict(container(X))[positive], y[positive], rtol=1e-3)
 
 
 @pytest.mark.filterwarnings("ignore:.*has not converged")
@@ -555,3 +561,14 @@ def test_the_kernels_centre_what_they_read(dtype, container):
     assert_array_equal(X, before)
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
     assert_allclose(gradients[0], gradients[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["absolute_error", "quantile"])
+@BOTH_DTYPES
+def test_losses_with_kinks_end_without_a_warning(loss, dtype):
+    """Their gradient is not small at a minimum."""
+    X, y = raw_diabetes()
+    model = regressor(loss=loss, dtype=dtype, max_iter=1000, l2=0.0).fit(X, y)
+    best = QuantileRegressor(alpha=0.0).fit(X, y).predict(X)
+    least = np.abs(y - best).mean()
+    assert np.abs(y - model.predict(X)).mean() == pytest.approx(least, rel=5e-3)
