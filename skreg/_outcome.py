@@ -50,9 +50,10 @@ UNLIKE = 30.0
 # A spread below this share of the mean is rounding.
 ROUNDING = 1e-6
 
-# Rows and numbers that moments of the features are estimated from.
+# Rows and numbers that moments of the features are estimated from, and least rows.
 SAMPLE_ROWS = 4096
-SAMPLE_SIZE = 2**21
+LEAST_ROWS = 128
+SAMPLE_SIZE = 2**18
 
 # Features of which a linear model is fitted.
 MOST_FEATURES = 100
@@ -64,7 +65,8 @@ KINKED = tuple(
 )
 CLIPPED = 2.0
 
-# Penalties near which a network learns nothing cost this share of what they leave.
+# What penalties leave must be worth so many times what they cost; nearer to that
+# networks may learn nothing.
 SAFE = 3.0
 
 # Logarithm of 1 / p, p being the probability that a feature without effect passes.
@@ -220,7 +222,7 @@ class Columns:
         data = problem.data
         self.names = problem.feature_names
         n, p = len(data), data.X.shape[1]
-        most = min(SAMPLE_ROWS, max(256, SAMPLE_SIZE // p))
+        most = min(SAMPLE_ROWS, max(LEAST_ROWS, SAMPLE_SIZE // p))
         rows = np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
         if data.subset is not None:
             rows = data.subset[rows]
@@ -374,8 +376,7 @@ class Columns:
                     f"{self.spread[high]:.3g} of {self.name(high)}"
                 )
         return (
-            f"{'; '.join(causes)}. Scale the features, for example with "
-            "StandardScaler."
+            f"{'; '.join(causes)}. Scale the features, for example with StandardScaler."
         )
 
 
