@@ -10,8 +10,9 @@ the ratios to the turn without a regularizer in the same repetition.
 
 writes ``results/overhead_turns.csv`` (every turn), ``overhead.csv`` and ``overhead.md``
 (each regularizer, with the aim that we set for it), and ``overhead.png``; and
-``overhead_ends.csv`` and ``.md``: what whole fits of few epochs cost beyond these, since
-a fit is judged by its predictions and norms gather their averages. With ``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
+``overhead_ends.csv`` and ``overhead_ends.md``: what whole fits of few epochs cost beyond
+these, since a fit is judged by its predictions and norms gather their averages. With
+``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
 """
 
 import math

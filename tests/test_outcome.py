@@ -1,4 +1,4 @@
-"""What a fit has come to: success is declared by the predictions, and failure is said."""
+"""What a fit has come to: predictions declare success, and failure is said."""
 
 import re
 import warnings
