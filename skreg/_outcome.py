@@ -10,9 +10,9 @@ others: that of the best constant, and that of the targets themselves,
 which is R2 for the squared loss, and the share of deviance explained for the others
 (`sklearn.metrics.d2_tweedie_score` and its like). 0 is the constant, 1 is perfect.
 
-A fit fails if D2 < NOISE, which is clearly worse than a constant, or D2 < the promise of
-the data. This is half of what a linear model explains beyond what chance gives, on all
-features where there are few and no penalty selects among them, else on one of them.
+A fit fails if D2 < NOISE, which is clearly worse than a constant, or D2 < the promise
+of the data. This is half of what a linear model explains beyond what chance gives, on
+all features where there are few and no penalty selects among them, else on one of them.
 Targets that are noise promise nothing. The promise is 0 as well where penalties do not
 leave room for a slope, and where rows are disturbed in training, so that the best there
 need not be the best here.
@@ -739,7 +739,8 @@ def remedy(verdict, estimator):
         strong.append("the epsilon of adversarial")
     if settings.augmentation or problem.transform is not None:
         strong.append("the strength of augmentation")
-    if strong:
+    # penalties lead to the constant, and not beyond it
+    if strong and verdict.explained_now() >= NOISE:
         return f"Lower {' or '.join(strong)}."
     if not stochastic:
         return "Raise max_iter, or start elsewhere by another random_state."
