@@ -10,12 +10,12 @@ others: that of the best constant, and that of the targets themselves,
 which is R2 for the squared loss, and the share of deviance explained for the others
 (`sklearn.metrics.d2_tweedie_score` and its like). 0 is the constant, 1 is perfect.
 
-A fit fails if D2 < NOISE, which is clearly worse than a constant, or D2 < the promise
-of the data. This is half of what a linear model explains beyond what chance gives, on
-all features where there are few and no penalty selects among them, else on one of them.
-Targets that are noise promise nothing. The promise is 0 as well where penalties do not
-leave room for a slope, and where rows are disturbed in training, so that the best there
-need not be the best here.
+A fit fails if D2 < NOISE, which is clearly worse than a constant, or if it keeps less
+than the promise of the data (than a quarter of it, for features of order one). The
+promise is half of what a linear model explains beyond what chance gives, on all features
+where there are few and no penalty selects among them, else on one of them. Targets that
+are noise promise nothing. Nor do penalties that leave no room for a slope, and rows that
+are disturbed in training, so that the best there need not be the best here.
 """
 
 import warnings
@@ -64,6 +64,10 @@ KINKED = tuple(
     REGRESSION_LOSSES[name].kernel for name in ("absolute_error", "huber", "quantile")
 )
 CLIPPED = 2.0
+
+# Share of the promise that a fit must keep if the features are of order one: it may have
+# been ended early, and that is the user's choice.
+KEPT = 0.25
 
 # What penalties leave must be worth so many times what they cost; nearer to that
 # networks may learn nothing.
@@ -146,7 +150,7 @@ def largest_output(network):
 
 
 def bound_of_outputs(network, largest_input):
-    """A bound on |raw outputs| for |x| <= largest_input; NaN or inf where there is none.
+    """A bound on |raw outputs| for |x| <= largest_input; NaN or inf where is none.
 
     |act(v)| <= 1.06 |v| + 1.8 for every activation, so that a layer's values are at
     most ||W||_1 times those before it, plus |b|: no row has to be looked at.
@@ -676,7 +680,11 @@ class Verdict:
         early = self.problem.validation_score is not None
         if explained >= (NOISE_OF_EARLY_STOPPING if early else NOISE):
             promise = self.promise
-            if promise <= LEAST_GAIN or explained >= promise:
+            if promise <= LEAST_GAIN:
+                return None
+            if not self.columns.ill_scaled:
+                promise = max(LEAST_GAIN, KEPT * promise)
+            if explained >= promise:
                 return None
         if explained < LEAST_GAIN:
             said = "no better than the best constant"
