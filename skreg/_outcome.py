@@ -12,10 +12,10 @@ which is R2 for the squared loss, and the share of deviance explained for the ot
 
 A fit fails if D2 < NOISE, which is clearly worse than a constant, or if it keeps less
 than the promise of the data (than a quarter of it, for features of order one). The
-promise is half of what a linear model explains beyond what chance gives, on all features
-where there are few and no penalty selects among them, else on one of them. Targets that
-are noise promise nothing. Nor do penalties that leave no room for a slope, and rows that
-are disturbed in training, so that the best there need not be the best here.
+promise is half of what a linear model explains beyond what chance gives, on all
+features where there are few and no penalty selects among them, else on one of them.
+Targets that are noise promise nothing. Nor do penalties that leave no room for a slope,
+and rows that are disturbed in training, so that the best there is not the best here.
 """
 
 import warnings
@@ -43,7 +43,7 @@ NOISE_OF_EARLY_STOPPING = -1.0
 
 # A feature is far from zero if its mean is so many standard deviations away, and large
 # if its root mean square is.
-FAR = 5.0
+FAR = 10.0
 LARGE = 10.0
 # Ratio of two standard deviations that is worth telling.
 UNLIKE = 30.0
@@ -65,8 +65,8 @@ KINKED = tuple(
 )
 CLIPPED = 2.0
 
-# Share of the promise that a fit must keep if the features are of order one: it may have
-# been ended early, and that is the user's choice.
+# Share of the promise that a fit must keep if the features are of order one: it may
+# have been ended early, and that is the user's choice.
 KEPT = 0.25
 
 # What penalties leave must be worth so many times what they cost; nearer to that
@@ -80,7 +80,8 @@ LOG_SIGNIFICANCE = 7.0
 SHRUNK = 0.1
 
 # Penalties from here on are named as a cause of a network that learns nothing.
-STRONG = 0.01
+# Decay bounds the weights of adam by its inverse.
+STRONG, STRONG_DECAY = 0.01, 1.0
 
 # How large a hidden unit's value is, at most, in terms of its input: selu's factor, and
 # its lower bound.
@@ -732,13 +733,13 @@ def remedy(verdict, estimator):
             return advice
     strong = [
         f"{name} (now {value:g})"
-        for name, value in [
-            ("l1", max(settings.l1)),
-            ("l2", max(settings.l2)),
-            ("group_l1", settings.group_l1),
-            ("weight_decay", settings.weight_decay),
+        for name, value, usual in [
+            ("l1", max(settings.l1), STRONG),
+            ("l2", max(settings.l2), STRONG),
+            ("group_l1", settings.group_l1, STRONG),
+            ("weight_decay", settings.weight_decay, STRONG_DECAY),
         ]
-        if value > STRONG
+        if value > usual
     ]
     dropout = max([*settings.dropout, settings.input_dropout])
     if dropout > 0.5:
