@@ -402,8 +402,9 @@ class BaseRegularizedMLP(
         with callbacks.fit():
             training = self._solve(problem, callbacks, incremental=incremental)
             self._publish(settings)
-        # a part of the epochs that partial_fit is called for may explain nothing yet
-        verdict = None if incremental else Verdict(problem)
+        # a part of the epochs, by partial_fit or Ctrl-C, may explain nothing yet
+        is_part = incremental or training.interrupted
+        verdict = None if is_part else Verdict(problem)
         warn_of(training.complaint, verdict, self)
 
     def _solve(self, problem, callbacks, *, incremental=False, loops=None):
