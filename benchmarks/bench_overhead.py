@@ -10,8 +10,9 @@ the ratios to the turn without a regularizer in the same repetition.
 
 writes ``results/overhead_turns.csv`` (every turn), ``overhead.csv`` and ``overhead.md``
 (each regularizer, with the aim that we set for it), and ``overhead.png``; and
-``overhead_ends.csv`` and ``.md``: what whole fits of few epochs cost beyond these, since
-a fit is judged by its predictions and norms gather their averages. With ``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
+``overhead_ends.csv`` and ``overhead_ends.md``: what whole fits of few epochs cost
+beyond these, for a fit is judged by its predictions and norms gather averages. With
+``--only`` or ``--quick`` nothing is written unless ``--output`` says where.
 """
 
 import math
@@ -271,8 +272,8 @@ def main():
             ],
         ),
         f"Whole fits of {FEW} epochs; the time of one more epoch; and how many epochs' "
-        f"time the fit takes beyond its own: reading the data, judging the predictions, "
-        f"and with batch_norm gathering the averages. {machine()}",
+        f"time the fit takes beyond its own: reading the data, judging the "
+        f"predictions, and with batch_norm gathering the averages. {machine()}",
     )
     if folder:
         plot(summarised, folder / "overhead.png")

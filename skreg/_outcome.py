@@ -10,12 +10,12 @@ others: that of the best constant, and that of the targets themselves,
 which is R2 for the squared loss, and the share of deviance explained for the others
 (`sklearn.metrics.d2_tweedie_score` and its like). 0 is the constant, 1 is perfect.
 
-A fit fails if D2 < NOISE, which is clearly worse than a constant, or D2 < the promise of
-the data. This is half of what a linear model explains beyond what chance gives, on all
+A fit fails if D2 < NOISE, which is clearly worse than a constant, or if it keeps less
+than the promise of the data (than a quarter of it, for features of order one). The
+promise is half of what a linear model explains beyond what chance gives, on all
 features where there are few and no penalty selects among them, else on one of them.
-Targets that are noise promise nothing. The promise is 0 as well where penalties do not
-leave room for a slope, and where rows are disturbed in training, so that the best there
-need not be the best here.
+Targets that are noise promise nothing. Nor do penalties that leave no room for a slope,
+and rows that are disturbed in training, so that the best there is not the best here.
 """
 
 import warnings
@@ -43,16 +43,17 @@ NOISE_OF_EARLY_STOPPING = -1.0
 
 # A feature is far from zero if its mean is so many standard deviations away, and large
 # if its root mean square is.
-FAR = 5.0
+FAR = 10.0
 LARGE = 10.0
 # Ratio of two standard deviations that is worth telling.
 UNLIKE = 30.0
 # A spread below this share of the mean is rounding.
 ROUNDING = 1e-6
 
-# Rows and numbers that moments of the features are estimated from.
+# Rows and numbers that moments of the features are estimated from, and least rows.
 SAMPLE_ROWS = 4096
-SAMPLE_SIZE = 2**21
+LEAST_ROWS = 128
+SAMPLE_SIZE = 2**18
 
 # Features of which a linear model is fitted.
 MOST_FEATURES = 100
@@ -64,7 +65,12 @@ KINKED = tuple(
 )
 CLIPPED = 2.0
 
-# Penalties near which a network learns nothing cost this share of what they leave.
+# Share of the promise that a fit must keep if the features are of order one: it may
+# have been ended early, and that is the user's choice.
+KEPT = 0.25
+
+# What penalties leave must be worth so many times what they cost; nearer to that
+# networks may learn nothing.
 SAFE = 3.0
 
 # Logarithm of 1 / p, p being the probability that a feature without effect passes.
@@ -74,7 +80,8 @@ LOG_SIGNIFICANCE = 7.0
 SHRUNK = 0.1
 
 # Penalties from here on are named as a cause of a network that learns nothing.
-STRONG = 0.01
+# Decay bounds the weights of adam by its inverse.
+STRONG, STRONG_DECAY = 0.01, 1.0
 
 # How large a hidden unit's value is, at most, in terms of its input: selu's factor, and
 # its lower bound.
@@ -144,7 +151,7 @@ def largest_output(network):
 
 
 def bound_of_outputs(network, largest_input):
-    """A bound on |raw outputs| for |x| <= largest_input; NaN or inf where there is none.
+    """A bound on |raw outputs| for |x| <= largest_input; NaN or inf where is none.
 
     |act(v)| <= 1.06 |v| + 1.8 for every activation, so that a layer's values are at
     most ||W||_1 times those before it, plus |b|: no row has to be looked at.
@@ -220,7 +227,7 @@ class Columns:
         data = problem.data
         self.names = problem.feature_names
         n, p = len(data), data.X.shape[1]
-        most = min(SAMPLE_ROWS, max(256, SAMPLE_SIZE // p))
+        most = min(SAMPLE_ROWS, max(LEAST_ROWS, SAMPLE_SIZE // p))
         rows = np.unique(np.linspace(0, n - 1, min(n, most)).astype(np.intp))
         if data.subset is not None:
             rows = data.subset[rows]
@@ -374,8 +381,7 @@ class Columns:
                     f"{self.spread[high]:.3g} of {self.name(high)}"
                 )
         return (
-            f"{'; '.join(causes)}. Scale the features, for example with "
-            "StandardScaler."
+            f"{'; '.join(causes)}. Scale the features, for example with StandardScaler."
         )
 
 
@@ -675,7 +681,11 @@ class Verdict:
         early = self.problem.validation_score is not None
         if explained >= (NOISE_OF_EARLY_STOPPING if early else NOISE):
             promise = self.promise
-            if promise <= LEAST_GAIN or explained >= promise:
+            if promise <= LEAST_GAIN:
+                return None
+            if not self.columns.ill_scaled:
+                promise = max(LEAST_GAIN, KEPT * promise)
+            if explained >= promise:
                 return None
         if explained < LEAST_GAIN:
             said = "no better than the best constant"
@@ -723,13 +733,13 @@ def remedy(verdict, estimator):
             return advice
     strong = [
         f"{name} (now {value:g})"
-        for name, value in [
-            ("l1", max(settings.l1)),
-            ("l2", max(settings.l2)),
-            ("group_l1", settings.group_l1),
-            ("weight_decay", settings.weight_decay),
+        for name, value, usual in [
+            ("l1", max(settings.l1), STRONG),
+            ("l2", max(settings.l2), STRONG),
+            ("group_l1", settings.group_l1, STRONG),
+            ("weight_decay", settings.weight_decay, STRONG_DECAY),
         ]
-        if value > STRONG
+        if value > usual
     ]
     dropout = max([*settings.dropout, settings.input_dropout])
     if dropout > 0.5:
@@ -738,7 +748,8 @@ def remedy(verdict, estimator):
         strong.append("the epsilon of adversarial")
     if settings.augmentation or problem.transform is not None:
         strong.append("the strength of augmentation")
-    if strong:
+    # penalties lead to the constant, and not beyond it
+    if strong and verdict.explained_now() >= NOISE:
         return f"Lower {' or '.join(strong)}."
     if not stochastic:
         return "Raise max_iter, or start elsewhere by another random_state."

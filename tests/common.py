@@ -14,10 +14,11 @@ from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 both_estimators = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
-# For tests that train a few epochs only.
+# For tests that train a few epochs only, and those in which max_iter ends a schedule.
 few_epochs = pytest.mark.filterwarnings(
     "ignore:.*has not converged", "ignore:The network's predictions"
 )
+learns_nothing = pytest.mark.filterwarnings("ignore:The network's predictions")
 
 
 def scaled(load):

@@ -219,8 +219,6 @@ def test_partial_fit_is_fit_epoch_by_epoch(Estimator, position):
     if Estimator is RegularizedMLPClassifier:
         # but fit gathers the running averages anew at its end
         assert_array_equal(all_weights(model), all_weights(whole))
-        for one, other in zip(moments(model), moments(whole), strict=True):
-            assert_array_equal(one, other)
 
 
 def test_training_cannot_go_on_without_the_norms():

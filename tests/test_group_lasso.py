@@ -10,6 +10,7 @@ from common import (
     assert_same_fit,
     both_estimators,
     data_for,
+    learns_nothing,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -346,6 +347,7 @@ def test_features_of_one_label_stay_together(Estimator):
     assert lengths[3e-3] > 0
 
 
+@learns_nothing
 def test_only_the_grouping_counts_not_the_labels():
     X, y = friedman()
     models = [
@@ -375,6 +377,7 @@ def test_only_the_grouping_counts_not_the_labels():
     assert not np.array_equal(all_weights(alone[0]), all_weights(models[0]))
 
 
+@learns_nothing
 @every_connection
 def test_the_loss_curve_contains_the_penalty(connection):
     X, y = friedman()
@@ -429,6 +432,7 @@ def test_a_feature_drops_out_of_both_ways_to_the_outputs(Estimator, solver):
     assert 0 < hidden.sum() < len(hidden)
 
 
+@learns_nothing
 def test_groups_may_change_between_warm_starts():
     X, y = friedman()
     model = RegularizedMLPRegressor(

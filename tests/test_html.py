@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from common import learns_nothing
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
@@ -14,6 +15,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _documentation
+
+pytestmark = learns_nothing
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""What a fit has come to: success is declared by the predictions, and failure is said."""
+"""What a fit has come to: predictions declare success, and failure is said."""
 
 import re
 import warnings
@@ -56,7 +56,7 @@ def warnings_of(fit):
     return [str(w.message) for w in caught if w.category is ConvergenceWarning]
 
 
-# ------------------------------------------------------------------------- the figures
+# -------------------------------------------------------------------------- the figures
 
 
 def baseline(model, X, y):
@@ -136,7 +136,7 @@ def test_bound_is_one(params):
     assert np.abs(raw).max() <= bound_of_outputs(network, np.abs(X).max()) < 1e6
 
 
-# ----------------------------------------------------------------- failures that are said
+# --------------------------------------------------------------- failures that are said
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -308,7 +308,7 @@ def test_grid_ends_in_silence_where_the_penalty_leaves_nothing():
         assert model.n_iter_ < model.max_iter
 
 
-# ------------------------------------------------------------------------------ plateaus
+# ----------------------------------------------------------------------------- plateaus
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -66,7 +66,13 @@ def test_lbfgs_prints_its_iterations(capsys):
 def test_the_reason_for_stopping_is_said(capsys):
     X, y = iris()
     model = RegularizedMLPClassifier(
-        verbose=True, max_iter=200, tol=10.0, n_iter_no_change=2, random_state=0
+        verbose=True,
+        max_iter=200,
+        tol=10.0,
+        n_iter_no_change=2,
+        # soon better than a constant, where no epoch counts
+        learning_rate_init=0.03,
+        random_state=0,
     ).fit(X, y)
     last = capsys.readouterr().out.splitlines()[-1]
     assert "training loss has not improved" in last

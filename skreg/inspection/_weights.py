@@ -39,7 +39,8 @@ class WeightHistogramDisplay:
     >>> from skreg.inspection import WeightHistogramDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     (20, 10), learning_rate="cosine", max_iter=20, random_state=0
+    ...     (20, 10), learning_rate="cosine", learning_rate_init=0.01, max_iter=20,
+    ...     random_state=0,
     ... ).fit(X, y)
     >>> WeightHistogramDisplay.from_estimator(model).axes_.shape
     (3,)
