@@ -1,11 +1,12 @@
 """What do zeros bring in production, by `sparsify_weights` and by `prune`?
 
 Two networks, of which a share of the weights is set to zero: single weights anywhere,
-as `l1` leaves them, which `sparsify_weights` skips; or whole features and units, as `group_l1`
-leaves them, which `prune` takes out, so that a smaller dense network remains. Compared
-are the time of a prediction, of many rows and of one, and the size of the pickle. A
-fitted estimator also carries what its optimizer remembers, which `sparsify_weights` and `prune`
-drop; from the dense one that they are compared with it has been dropped, too.
+as `l1` leaves them, which `sparsify_weights` skips; or whole features and units, as
+`group_l1` leaves them, which `prune` takes out, so that a smaller dense network
+remains. Compared are the time of a prediction, of many rows and of one, and the size of
+the pickle. A fitted estimator also carries what its optimizer remembers, which
+`sparsify_weights` and `prune` drop; from the dense one that they are compared with it
+has been dropped, too.
 
     python benchmarks/bench_sparsify.py [--repeats 15] [--only NAME ...] [--quick]
 

@@ -717,9 +717,10 @@ class BaseRegularizedMLP(
         """Store the weights as sparse matrices, and skip their zeros in predictions.
 
         In place, for any network; without hidden layers `sparsify` is the same, as in
-        scikit-learn's linear models. ``coefs_`` and ``skip_coef_`` become CSC matrices. In memory and on disk a weight then takes its own place and
-        4 bytes for the number of its row, which pays if more than half of the weights
-        are zero, in float64 more than a third; in time, only if most are: see
+        scikit-learn's linear models. ``coefs_`` and ``skip_coef_`` become CSC matrices.
+        In memory and on disk a weight then takes its own place and 4 bytes for the
+        number of its row, which pays if more than half of the weights are zero, in
+        float64 more than a third; in time, only if most are: see
         :doc:`/guide/feature_selection`. Predictions are the same to rounding.
 
         What the optimizer remembers is dropped, too. To train on, call `densify`;

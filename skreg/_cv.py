@@ -317,8 +317,8 @@ class ChoosesStrength:
         splits = list(splitter.split(X, y, **given))
         if not splits:
             raise ValueError(
-                f"cv={self.cv!r} gave no folds. An iterator, such as a generator, gives "
-                "them once only: pass list(...) of it to fit again."
+                f"cv={self.cv!r} gave no folds. An iterator, such as a generator, "
+                "gives them once only: pass list(...) of it to fit again."
             )
         return splits
 
@@ -381,7 +381,9 @@ class ChoosesStrength:
             .add_self_request(self)
             .add(
                 # an iterator requests nothing, and looking would use it up
-                splitter=self._splitter(cv=5 if isinstance(self.cv, Iterator) else None),
+                splitter=self._splitter(
+                    cv=5 if isinstance(self.cv, Iterator) else None
+                ),
                 method_mapping=MethodMapping().add(caller="fit", callee="split"),
             )
         )

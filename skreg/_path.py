@@ -538,6 +538,7 @@ def recorded(training, steps):
     alphas, weights, histories, features = [], [], [], []
     losses, penalties, scores = [], [], []
     model, network = training.model, training.problem.network
+
     def record(alpha):
         history, seen = model._state.history, training.epochs_before
         histories.append(

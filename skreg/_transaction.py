@@ -89,9 +89,7 @@ def _begin(estimator, name):
 def _end(estimator, call, *, failed):
     with _lock:
         if failed:
-            for figures, length in zip(
-                _lists(call.before), call.lengths, strict=True
-            ):
+            for figures, length in zip(_lists(call.before), call.lengths, strict=True):
                 del figures[length:]
             attributes = vars(estimator)
             attributes.clear()

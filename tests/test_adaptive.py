@@ -410,7 +410,7 @@ def test_partial_fit_refuses(Estimator, early_stopping):
         _ = estimator.partial_fit
     with pytest.raises(AttributeError) as error:
         estimator.partial_fit(*data_for(estimator))
-    assert "l1='auto'" in str(error.value.__cause__)
+    assert "l1='auto'" in str(error.value)
 
 
 @pytest.mark.parametrize("value", ["Auto", "none", ["auto", "auto"], ["auto", 0.1]])

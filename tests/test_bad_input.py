@@ -326,7 +326,7 @@ def test_partial_fit_that_needs_to_know_the_end(Estimator, given):
     assert not hasattr(model, "partial_fit")
     with pytest.raises(AttributeError) as caught:
         model.partial_fit  # noqa: B018
-    message = str(caught.value.__cause__)
+    message = str(caught.value)
     assert f"{name}={value!r}" in message
     assert f"Set {name}=" in message
 

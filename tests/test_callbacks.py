@@ -1,7 +1,8 @@
 """scikit-learn's callbacks: they see every epoch, and may end the training."""
 
+import numpy as np
 import pytest
-from common import data_for, diabetes, few_epochs, iris
+from common import all_weights, data_for, diabetes, few_epochs, iris
 from sklearn.model_selection import GridSearchCV
 
 from skreg import (
@@ -176,3 +177,83 @@ def test_choice_of_a_strength_is_one_task():
     model.set_callbacks(recorder).fit(X, y)
     assert recorder.tasks == ["setup", "fit", "teardown"]
     assert (recorder.predictions[0] == model.predict(X)).all()
+
+
+class Keeper(Recorder):
+    """Keeps the copies that it is given."""
+
+    def __init__(self):
+        super().__init__(None)
+        self.kept, self.at_the_end = [], None
+
+    def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+        if context.task_name == "epoch":
+            self.kept.append(fitted_estimator)
+        else:
+            self.at_the_end = fitted_estimator
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"early_stopping": True},
+        {"early_stopping": True, "scoring": "r2", "l1": "auto", "l2": "auto"},
+        {"solver": "lbfgs", "l1": 0.01},
+    ],
+    ids=["adam", "early stopping", "auto", "lbfgs"],
+)
+def test_copies_have_the_figures_until_then(given):
+    X, y = diabetes()
+    keeper = Keeper()
+    model = RegularizedMLPRegressor(max_iter=4, random_state=0, **given)
+    model.set_callbacks(keeper).fit(X, y)
+    for n, copied in enumerate(keeper.kept, start=1):
+        assert copied.n_iter_ == len(copied.loss_curve_) == n
+        assert copied.loss_curve_ == model.loss_curve_[:n]
+        assert copied.loss_ == model.loss_curve_[n - 1]
+        if "solver" in given:
+            assert copied.learning_rates_ is None
+        else:
+            assert copied.learning_rates_ == model.learning_rates_[:n]
+        if "early_stopping" in given:
+            assert copied.validation_scores_ == model.validation_scores_[:n]
+            assert copied.validation_losses_ == model.validation_losses_[:n]
+            assert copied.best_validation_score_ == max(copied.validation_scores_)
+        else:
+            assert copied.validation_scores_ is None
+        assert len(copied.l1_) == len(copied.l2_) == 2
+    if given.get("l1") == "auto":
+        strengths = [copied.l1_ for copied in keeper.kept]
+        assert strengths[0] != strengths[-1]
+    for name in ["loss_curve_", "validation_scores_", "l1_", "l2_", "n_iter_", "t_"]:
+        assert getattr(keeper.at_the_end, name) == getattr(model, name)
+
+
+@pytest.mark.parametrize("averaging", ["ema", "swa"])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_copies_predict_with_the_average(averaging, batch_norm):
+    X, y = diabetes()
+    keeper = Keeper()
+    model = RegularizedMLPRegressor(
+        (8,),
+        max_iter=4,
+        batch_size=64,
+        weight_averaging=averaging,
+        batch_norm=batch_norm,
+        random_state=0,
+    )
+    plain = model.fit(X, y).predict(X)
+    weights = all_weights(model)
+    model.set_callbacks(keeper).fit(X, y)
+    np.testing.assert_array_equal(keeper.kept[-1].predict(X), plain)
+    np.testing.assert_array_equal(all_weights(model), weights)
+
+
+def test_the_copy_of_a_choice_has_all_of_it():
+    X, y = diabetes()
+    keeper = Keeper()
+    model = RegularizedMLPRegressorCV(alphas=[0.1, 0.01], max_iter=2, cv=2)
+    model.set_callbacks(keeper).fit(X, y)
+    for name in ["alpha_", "loss_curve_", "l1_", "best_score_"]:
+        assert getattr(keeper.at_the_end, name) == getattr(model, name)

@@ -966,7 +966,10 @@ def test_sparse_weights_are_as_many_parameters():
 
 @pytest.mark.parametrize(
     ("change", "remedy"),
-    [(lambda base: base.sparsify_weights(), "densify"), (lambda base: base.prune(), "pruned")],
+    [
+        (lambda base: base.sparsify_weights(), "densify"),
+        (lambda base: base.prune(), "pruned"),
+    ],
 )
 def test_sparse_and_pruned_networks_are_no_base(change, remedy):
     X, y = iris()

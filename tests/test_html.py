@@ -115,5 +115,10 @@ def test_every_fitted_attribute_is_described(cls):
     attributes = described(cls, "Attributes")
     shown = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
     assert not shown - set(attributes)
-    for name in attributes.keys() - {"feature_names_in_", "selected_feature_names_"}:
-        assert hasattr(fitted, name), f"{name} is not set"
+    # those of networks without hidden layers
+    linear = {"coef_", "intercept_"}
+    of_names = {"feature_names_in_", "selected_feature_names_"}
+    for name in attributes.keys() - of_names:
+        assert hasattr(fitted, name) != (name in linear), f"{name} is not set"
+    model = cls((), max_iter=1, learning_rate="cosine").fit(X, y)
+    assert all(hasattr(model, name) for name in linear)

@@ -53,7 +53,9 @@ def test_in_the_middle_of_an_epoch(long_problem, given):
         signal.raise_signal(signal.SIGINT)
 
     threading.Thread(target=press_when_training, daemon=True).start()
-    with pytest.raises(KeyboardInterrupt, match="interrupted.*keeps what it has learnt"):
+    with pytest.raises(
+        KeyboardInterrupt, match=r"interrupted.*keeps what it has learnt"
+    ):
         model.fit(X, y)
     assert time.perf_counter() - pressed[0] < PATIENCE
     assert model.n_iter_ == 0
@@ -75,7 +77,9 @@ def test_what_was_learnt_stays_and_training_goes_on(monkeypatch):
     model = RegularizedMLPRegressor(random_state=0)
     with monkeypatch.context() as patch:
         patch.setitem(SCHEDULES, "constant", Interrupting)
-        with pytest.raises(KeyboardInterrupt, match="after 3 epochs and part") as caught:
+        with pytest.raises(
+            KeyboardInterrupt, match=r"after 3 epochs and part"
+        ) as caught:
             model.fit(X, y)
     assert caught.value.estimator is model
     assert model.n_iter_ == len(model.loss_curve_) == 3

@@ -189,5 +189,7 @@ def test_rfe_and_select_from_model_rank_as_by_ridge():
     ours, theirs = regressor(**scaled), Ridge(alpha=1.0)
     rfe = [RFE(model, n_features_to_select=4).fit(X, y) for model in (ours, theirs)]
     assert_array_equal(rfe[0].ranking_, rfe[1].ranking_)
-    chosen = [SelectFromModel(model).fit(X, y).get_support() for model in (ours, theirs)]
+    chosen = [
+        SelectFromModel(model).fit(X, y).get_support() for model in (ours, theirs)
+    ]
     assert_array_equal(*chosen)

@@ -260,3 +260,28 @@ def test_adaptive_rate_heeds_what_is_set_between_calls(Estimator):
     assert rate_after(1, n_iter_no_change=1) == 0.001 / 5 / 5
     assert rate_after(9, tol=0.0, n_iter_no_change=9) == 0.001 / 5 / 5
     assert rate_after(1, learning_rate_init=0.01) == 0.01
+
+
+@both_estimators
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"solver": "lbfgs"}, ["solver='lbfgs'", "'adam' or 'sgd'"]),
+        ({"early_stopping": True}, ["early_stopping=True", "False"]),
+        ({"learning_rate": "cosine"}, ["learning_rate='cosine'", "'constant'"]),
+        ({"weight_averaging": "swa"}, ["weight_averaging='swa'", "'ema'"]),
+        ({"l1": "auto"}, ["l1='auto'", "number"]),
+    ],
+)
+def test_where_it_is_not_there_its_own_message_says_why(Estimator, given, parts):
+    estimator = Estimator(**given)
+    assert not hasattr(estimator, "partial_fit")
+    X, y = data_for(estimator)
+    for call in [
+        lambda: estimator.partial_fit(X, y),
+        lambda: Estimator.partial_fit(estimator, X, y),
+    ]:
+        with pytest.raises(AttributeError) as caught:
+            call()
+        for part in ["partial_fit", *parts]:
+            assert part in str(caught.value)

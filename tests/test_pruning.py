@@ -210,7 +210,9 @@ def test_the_line_is_all_that_stays_where_no_unit_does(kind):
     again = smaller.prune()
     assert_array_equal(again.coefs_[0], smaller.coefs_[0])
     assert_allclose(
-        raw_predictions(smaller.sparsify_weights(), X), raw_predictions(model, X), rtol=1e-9
+        raw_predictions(smaller.sparsify_weights(), X),
+        raw_predictions(model, X),
+        rtol=1e-9,
     )
 
 
@@ -256,7 +258,9 @@ def test_layers_that_become_as_wide_as_each_other_are_not_joined():
     assert smaller._network.residual == [0, 0, 1]
     assert_allclose(smaller.predict(X), model.predict(X), rtol=1e-9)
     assert_allclose(
-        copy.deepcopy(smaller).sparsify_weights().predict(X), model.predict(X), rtol=1e-9
+        copy.deepcopy(smaller).sparsify_weights().predict(X),
+        model.predict(X),
+        rtol=1e-9,
     )
 
 

@@ -326,5 +326,7 @@ def test_classifier_without_hidden_layer_and_lbfgs():
     model = RegularizedMLPClassifier((), solver="lbfgs", l1=0.05)
     X, y = data_for(model)
     expected = model.fit(X, y).predict_proba(X)
-    assert_allclose(model.sparsify_weights().predict_proba(X), expected, rtol=1e-4, atol=1e-6)
+    assert_allclose(
+        model.sparsify_weights().predict_proba(X), expected, rtol=1e-4, atol=1e-6
+    )
     assert 0 < model.zero_share_ < 1

@@ -108,7 +108,9 @@ def assert_unchanged(model, call, error=RuntimeError):
     assert all(vars(model)[name] is value for name, value in attributes.items())
     assert learnt(model) == before
     assert_array_equal(all_weights(model), weights)
-    assert all(np.shares_memory(*pair) for pair in zip(views, model.coefs_, strict=True))
+    assert all(
+        np.shares_memory(*pair) for pair in zip(views, model.coefs_, strict=True)
+    )
     assert lists[0] == lists[1] == model.loss_curve_
 
 
@@ -152,7 +154,9 @@ def test_a_callback_that_fails(kind, warm_start, hook):
 
 
 @pytest.mark.skipif(not HAVE_CALLBACKS, reason="scikit-learn before 1.9")
-@pytest.mark.parametrize("error", [RuntimeError, MemoryError, SystemExit, GeneratorExit])
+@pytest.mark.parametrize(
+    "error", [RuntimeError, MemoryError, SystemExit, GeneratorExit]
+)
 def test_errors_of_all_kinds(error):
     model, X, y = fitted(RegularizedMLPRegressor, "adam", warm_start=True)
     model.set_callbacks(BrokenCallback("end", 1, error))
@@ -177,7 +181,7 @@ def test_a_warning_that_is_an_error(kind, warm_start):
 
 @pytest.fixture
 def after_an_epoch(monkeypatch):
-    """Errors when the weights have moved and the figures are noted, in all trainings."""
+    """Make every training fail once weights have moved and figures are noted."""
 
     def broken(self, *figures, add=History.add):
         add(self, *figures)
@@ -341,7 +345,7 @@ def test_a_second_call_is_refused(Estimator, other):
     data = () if other in ("sparsify_weights", "densify") else (X, y)
     with (
         Training(model, lambda: model.fit(X, y)),
-        pytest.raises(RuntimeError, match="another call is training.*clone"),
+        pytest.raises(RuntimeError, match=r"another call is training.*clone"),
     ):
         getattr(model, other)(*data)
     assert_array_equal(all_weights(model), all_weights(expected))
@@ -356,9 +360,7 @@ def test_other_estimators_train_at_the_same_time():
         for other in [clone(model), copy.deepcopy(model), copy.copy(model)]:
             other.set_params(augmentation=None)
             again = pickle.loads(pickle.dumps(other))
-            assert_array_equal(
-                again.fit(X, y).predict(X), other.fit(X, y).predict(X)
-            )
+            assert_array_equal(again.fit(X, y).predict(X), other.fit(X, y).predict(X))
 
 
 @both_estimators
