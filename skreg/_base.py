@@ -556,8 +556,8 @@ class BaseRegularizedMLP(
 
         They can be set in place, or one by one as ``coefs_[0] = W``; predictions and
         further training go by them (with ``weight_averaging`` training goes on from
-        weights of its own). After `sparsify` their arrays are read-only, and one by one
-        they can be replaced.
+        weights of its own). After `sparsify_weights` their arrays are read-only, and
+        they can be replaced one by one.
         """
         self._check_fitted()
         return self._assignable(self._network.coefs)

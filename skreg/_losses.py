@@ -116,7 +116,9 @@ def log_share(y, weights, parameter=None):
 
 REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
-    "absolute_error": Loss(1, "identity", median, bounded_gradient=True, has_kinks=True),
+    "absolute_error": Loss(
+        1, "identity", median, bounded_gradient=True, has_kinks=True
+    ),
     "huber": Loss(
         2,
         "identity",

@@ -9,8 +9,8 @@ with the bias b behind it, and let the features have the means m and the spreads
 V and c are what lbfgs varies. This is the same function of the same parameters, so its
 optimum is the same one; but no column is longer than another, and none leans on the
 bias. h is the curvature of the loss by the outputs, 1 for the squared loss: along each
-V_j loss and penalty together, l2 / 2 a_j^2 V_j^2, have the curvature h. The L1 penalty is
-l1 a_j |V_j|.
+V_j loss and penalty together, l2 / 2 a_j^2 V_j^2, have the curvature h. The L1 penalty
+is l1 a_j |V_j|.
 """
 
 import numpy as np

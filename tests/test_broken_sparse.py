@@ -84,7 +84,7 @@ CALLS = {
     "partial_fit": lambda model, good, bad: model.fit(good, Y).partial_fit(bad, Y),
     "predict": lambda model, good, bad: model.fit(good, Y).predict(bad),
     "predict, sparse weights": lambda model, good, bad: (
-        model.fit(good, Y).sparsify().predict(bad)
+        model.fit(good, Y).sparsify_weights().predict(bad)
     ),
     "X_val": lambda model, good, bad: model.set_params(early_stopping=True).fit(
         good, Y, X_val=bad, y_val=Y
@@ -180,7 +180,7 @@ def test_unsorted_and_repeated_entries_are_sums():
 @pytest.mark.parametrize("predicts_before", [False, True])
 def test_weights_that_are_sparse(call, predicts_before):
     model = RegularizedMLPRegressor((6,), max_iter=2, random_state=0).fit(rows(), Y)
-    model.sparsify()
+    model.sparsify_weights()
     if predicts_before:
         model.predict(rows())
     W = model.coefs_[0]

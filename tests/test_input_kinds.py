@@ -82,7 +82,7 @@ def test_all_that_is_unaligned(Estimator, dtype):
     model.set_params(early_stopping=False).fit(csr, *odd[1:])
     expected.set_params(early_stopping=False).fit(sparse.csr_array(X), y, weights)
     assert_array_equal(all_weights(model), all_weights(expected))
-    for network in (model, model.sparsify()):
+    for network in (model, model.sparsify_weights()):
         assert_array_equal(network.predict(csr), network.predict(sparse.csr_array(X)))
         assert_array_equal(network.predict(odd[0]), network.predict(X))
 

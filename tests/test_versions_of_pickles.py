@@ -53,7 +53,7 @@ def path():
 VERSIONED = {
     "estimator": lambda: small(RegularizedMLPRegressor),
     "unfitted": RegularizedMLPRegressor,
-    "sparse": lambda: small(RegularizedMLPRegressor, l1=0.1).sparsify(),
+    "sparse": lambda: small(RegularizedMLPRegressor, l1=0.1).sparsify_weights(),
     "adaptation": fine_tuned,
     "path": path,
     "stability": lambda: StabilitySelection(np.ones(3), 0.7, 1.5),

@@ -110,7 +110,7 @@ def test_training_goes_on_from_them():
 @pytest.mark.parametrize("restored", [False, True])
 def test_sparse_weights(kind, restored):
     """Read-only in place, for their zeros are no places; each can be replaced."""
-    model = fitted(RegularizedMLPRegressor, **KINDS[kind]).sparsify()
+    model = fitted(RegularizedMLPRegressor, **KINDS[kind]).sparsify_weights()
     if restored:
         model = pickle.loads(pickle.dumps(model))
     outputs(model)
@@ -134,7 +134,7 @@ def test_sparse_weights(kind, restored):
     ids=["dense", "csr", "shape", "dtype"],
 )  # fmt: skip
 def test_sparse_weights_that_are_no_such(made):
-    model = fitted(RegularizedMLPRegressor).sparsify()
+    model = fitted(RegularizedMLPRegressor).sparsify_weights()
     model.coefs_[1] = made(model.coefs_[1])
     with pytest.raises(ValueError, match=r"coefs_\[1\] must be a CSC matrix of shape"):
         outputs(model)

@@ -200,7 +200,7 @@ def make_call(name, estimator, X, y, weights, case, step):
         return estimator.fine_tune(X, y, **given, method=METHODS[step % 5], rank=2**40)
     if name == "prune":
         return estimator.prune()
-    if name in ("sparsify", "densify"):
+    if name in ("sparsify_weights", "densify"):
         return getattr(estimator, name)()
     if name == "pickle":
         return pickle.loads(pickle.dumps(estimator))

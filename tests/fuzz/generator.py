@@ -27,7 +27,7 @@ CALLS = [
     "warm_fit",
     "fine_tune",
     "prune",
-    "sparsify",
+    "sparsify_weights",
     "densify",
     "pickle",
     "copy",
