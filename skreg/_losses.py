@@ -112,9 +112,7 @@ REGRESSION_LOSSES = {
     "squared_error": Loss(0, "identity", mean),
     "absolute_error": Loss(1, "identity", median, has_kinks=True),
     "huber": Loss(2, "identity", huber_location, parameter="huber_delta"),
-    "quantile": Loss(
-        3, "identity", quantile, parameter="quantile", has_kinks=True
-    ),
+    "quantile": Loss(3, "identity", quantile, parameter="quantile", has_kinks=True),
     "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
     "gamma": Loss(
         5, "exp", log_mean, standardizable=False, smallest=0.0, open_below=True

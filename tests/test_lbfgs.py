@@ -220,9 +220,7 @@ def test_logistic_regression_of_raw_features(load, dtype, weighted):
     weights = some_weights(len(y)) if weighted else np.ones(len(y))
     theirs = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10)
     if len(np.unique(y)) > 2:
-        theirs = LogisticRegression(
-            C=1.0, solver="newton-cg", tol=1e-8, max_iter=5000
-        )
+        theirs = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-8, max_iter=5000)
     theirs.fit(X, y, sample_weight=weights)
     ours = classifier(l2=1 / weights.sum(), dtype=dtype, max_iter=3000)
     ours.fit(X, y, sample_weight=weights)
