@@ -82,7 +82,8 @@ def dense_moments(data, shares):
 def sparse_moments(data, shares):
     """The same by the numbers that are stored, in units of the largest."""
     X, n_features = data.X, data.X.shape[1]
-    unit = float(np.abs(X.data).max(initial=0)) or 1.0
+    # np.abs would be a copy of all of them
+    unit = float(max(X.data.max(initial=0), -X.data.min(initial=0))) or 1.0
     starts, lengths = X.indptr[:-1].astype(np.intp), np.diff(X.indptr).astype(np.intp)
     n_rows = max(1, BLOCK_ENTRIES * len(lengths) // max(1, len(X.data)))
 

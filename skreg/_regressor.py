@@ -13,7 +13,7 @@ from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
-from skreg._target_scale import Moments, TargetScale, last_calls
+from skreg._target_scale import TargetMoments, TargetScale, last_calls
 from skreg._training import ValidationLoss
 from skreg._transaction import atomic, settled
 from skreg._validation import kernel_weights, used_rows
@@ -507,7 +507,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
             self._check_start(loss, in_use)
             self._one_dimensional = one_dimensional
             if self._standardizes:
-                moments = Moments.of(y, weights)
+                moments = TargetMoments.of(y, weights)
                 self._target_scale = TargetScale.of(moments)
                 self._last_calls = [moments]
             else:
@@ -534,8 +534,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
             # of another network, which is refused
             return
         calls = getattr(self, "_last_calls", []) if incremental else []
-        self._last_calls = last_calls([*calls, Moments.of(y, weights)])
-        new, farther = scale.followed(Moments.of_all(self._last_calls))
+        self._last_calls = last_calls([*calls, TargetMoments.of(y, weights)])
+        new, farther = scale.followed(TargetMoments.of_all(self._last_calls))
         if new is scale:
             return
         rows = used_rows(weights)

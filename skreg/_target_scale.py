@@ -41,7 +41,7 @@ def power_of_two(largest):
 
 
 @dataclass(frozen=True)
-class Moments:
+class TargetMoments:
     """Of the targets of some rows, by column.
 
     Attributes
@@ -91,7 +91,7 @@ def without_rounding(deviation, mean, unit):
 
 
 def last_calls(calls):
-    """The last of a list of Moments, as many as say what targets are like now."""
+    """The last of a list of TargetMoments, as many as say what targets are like now."""
     rows = 0
     for k, call in enumerate(reversed(calls), start=1):
         rows += call.n

@@ -14,7 +14,7 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._target_scale import Moments, TargetScale, last_calls
+from skreg._target_scale import TargetMoments, TargetScale, last_calls
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 4))
@@ -51,7 +51,7 @@ def test_target_near_the_largest_number():
 def test_moments_are_weighted_and_scaled():
     weights = rng.uniform(size=40)
     weights[:5] = 0
-    found = Moments.of(TWO * 2.0**600, weights)
+    found = TargetMoments.of(TWO * 2.0**600, weights)
     mean = np.average(TWO, axis=0, weights=weights)
     deviation = np.sqrt(np.average((TWO - mean) ** 2, axis=0, weights=weights))
     assert_allclose(found.mean / 2.0**600, mean, rtol=1e-12)
@@ -60,8 +60,8 @@ def test_moments_are_weighted_and_scaled():
 
 
 def test_moments_of_parts_are_those_of_all():
-    parts = [Moments.of(part, None) for part in (TWO[:1], TWO[1:30], TWO[30:])]
-    found, expected = Moments.of_all(parts), Moments.of(TWO, None)
+    parts = [TargetMoments.of(part, None) for part in (TWO[:1], TWO[1:30], TWO[30:])]
+    found, expected = TargetMoments.of_all(parts), TargetMoments.of(TWO, None)
     assert_allclose(found.mean, expected.mean)
     assert_allclose(found.deviation, expected.deviation)
 
@@ -363,17 +363,17 @@ def test_adaptation_knows_its_scale(method):
 
 def test_rule_of_following():
     scale = TargetScale(np.zeros(4), np.ones(4))
-    moments = Moments(9, np.array([0, 3.9, 5, 0]), np.array([0.26, 0.5, 0, 0.2]))
+    moments = TargetMoments(9, np.array([0, 3.9, 5, 0]), np.array([0.26, 0.5, 0, 0.2]))
     new, farther = scale.followed(moments)
     assert farther
     assert_array_equal(new.mean, [0, 0, 5, 0])
     assert_array_equal(new.scale, [1, 1, 1, 0.2])
-    assert scale.followed(Moments(9, np.zeros(4), np.zeros(4)))[0] is scale
+    assert scale.followed(TargetMoments(9, np.zeros(4), np.zeros(4)))[0] is scale
 
 
 def test_window_of_calls():
     def lengths(*rows):
-        calls = [Moments(n, np.zeros(1), np.ones(1)) for n in rows]
+        calls = [TargetMoments(n, np.zeros(1), np.ones(1)) for n in rows]
         return [call.n for call in last_calls(calls)]
 
     assert lengths(*[1] * 150) == [1] * 150

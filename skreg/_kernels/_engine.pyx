@@ -700,7 +700,8 @@ cdef class Engine:
             one row is normalised by them; they stay as they are.
         """
         cdef Pass loop = self.training_loop(data, key, self.capacity)
-        cdef const void* shift = typed_address(centre, self.dtype, (data.rows.n_features,))
+        cdef const void* shift = typed_address(
+            centre, self.dtype, (data.rows.n_features,))
         if self.work.sparse != NULL:
             self.work.sparse.centre = shift
         else:
