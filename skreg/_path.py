@@ -399,8 +399,7 @@ class PathTraining:
         network, settings = self.model._network, self.problem.settings
         set_strength(settings, self.param, alphas[best])
         network.set_weights(weights[best])
-        verdict = None if self.interrupted else Verdict(self.problem)
-        warn_of(self.complaint, verdict, self.model)
+        warn_of(self.complaint, Verdict(self.problem), self.model)
         set_strength(settings, self.param, alphas[-1])
         network.set_weights(weights[-1])
 
