@@ -16,6 +16,10 @@ STOPPED_BY_CALLBACK = 99
 # rounding of the loss has been met.
 ROUNDING = 10
 
+# Where the line search finds nothing more, a gradient within so many times tol is what
+# the rounding of sums leaves, and no failure.
+CLOSE = 10.0
+
 # Share of the loss that rounding the weights of X as it is may add to it.
 LOST = 0.01
 
@@ -315,7 +319,8 @@ class LBFGSTraining:
             if has_kinks or result.status == STOPPED_BY_CALLBACK or left <= noise:
                 break
             if before - self.point.value <= noise:
-                if left <= ROUNDING * eps * max(abs(before), 1):
+                rounding = ROUNDING * eps * max(abs(before), 1)
+                if left <= rounding or self.point.norm <= CLOSE * self.tol:
                     break
                 if dtype == np.float32:
                     return "float32 rounds what is left to gain. Use dtype='float64'"

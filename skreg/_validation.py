@@ -8,6 +8,7 @@ from scipy import sparse
 from sklearn.utils import check_array
 
 from skreg._reading import refuse_times
+from skreg._target_scale import TargetScale as TargetScale  # where older pickles look
 from skreg._target_scale import power_of_two
 
 # Dense and sparse X of these types is predicted from without a copy of the whole.

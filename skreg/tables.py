@@ -3,14 +3,12 @@
 Needs pandas, which `skreg[cli]` installs.
 """
 
-import warnings
-
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skreg import __version__
+from skreg._documentation import DocumentationLinkMixin
+from skreg._persistence import VersionedMixin
 
 __all__ = ["TableCleaner"]
 
@@ -18,7 +16,9 @@ CYCLES_IN_DAYS = {"year": 365.2425, "week": 7.0, "day": 1.0}
 DECIMAL_MARKS = {"number": ".", "number, decimal comma": ","}
 
 
-class TableCleaner(TransformerMixin, BaseEstimator):
+class TableCleaner(
+    DocumentationLinkMixin, VersionedMixin, TransformerMixin, BaseEstimator
+):
     """Give each column of a table the type of its kind: float64, or text.
 
     A pipeline that `skreg compare` saves begins with it. Columns are found by their
@@ -135,21 +135,6 @@ class TableCleaner(TransformerMixin, BaseEstimator):
             if kind == "date" or "%" in kind:
                 names += _names_of_cycles(name)
         return np.array(names, dtype=object)
-
-    def __getstate__(self):
-        return super().__getstate__() | {"_skreg_version": __version__}
-
-    def __setstate__(self, state):
-        saved = state.pop("_skreg_version", "unknown")
-        if saved != __version__:
-            warnings.warn(
-                InconsistentVersionWarning(
-                    estimator_name=f"{type(self).__name__} of skreg",
-                    current_sklearn_version=__version__,
-                    original_sklearn_version=saved,
-                )
-            )
-        super().__setstate__(state)
 
 
 def _select(X, names):

@@ -113,7 +113,7 @@ def test_entries_have_the_sections_of_numpydoc(name, members):
 
 @few_epochs
 @pytest.mark.parametrize(
-    "name", [name for name, cls in CLASSES.items() if hasattr(cls, "fit")]
+    "name", [name for name, cls in CLASSES.items() if hasattr(cls, "fine_tune")]
 )
 def test_what_a_fit_sets_is_in_the_docstring(name):
     settings = {"alphas": 2, "cv": 2} if name.endswith("CV") else {}

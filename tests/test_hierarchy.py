@@ -272,7 +272,7 @@ def test_with_a_bound_that_leaves_nothing_hidden_it_is_the_lasso(solver, n_outpu
         max_iter=2000,
         random_state=0,
         **SOLVERS[solver],
-    ).fit(X, Y)
+    ).fit(X, np.squeeze(Y))
     assert_allclose(model.skip_coef_, lasso.coef_.T, atol=1e-7)
     assert_array_equal(model.skip_coef_ == 0, lasso.coef_.T == 0)
     assert_array_equal(model.coefs_[0].any(axis=1), lasso.coef_.any(axis=0))
@@ -326,7 +326,7 @@ def test_training_ends_where_the_prox_of_a_gradient_step_stays(solver, n_outputs
         max_iter=4000,
         random_state=0,
         **SOLVERS[solver],
-    ).fit(X, Y)
+    ).fit(X, np.squeeze(Y))
     network = model._network
     gradient = np.empty_like(network.params)
     Y = np.ascontiguousarray(Y)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from common import learns_nothing
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -331,6 +332,7 @@ def test_bad_max_features(selecting, max_features):
         FeatureImportancesDisplay.from_estimator(selecting, max_features=max_features)
 
 
+@learns_nothing
 def test_names_of_features(selecting):
     frame, y = CANCER
     net = network(max_iter=1, learning_rate="cosine")

@@ -46,7 +46,7 @@ def classifier(**given):
 
 
 @pytest.mark.parametrize("standardize", [False, True])
-@pytest.mark.parametrize("outputs", [None, 1, 3])
+@pytest.mark.parametrize("outputs", [None, 3])
 def test_shapes_and_values_of_ridge(outputs, standardize):
     X, y = diabetes()
     if outputs is not None:
@@ -54,9 +54,8 @@ def test_shapes_and_values_of_ridge(outputs, standardize):
     # the penalty is on the weights of the standardized target: none here
     model = regressor(l2=0.0, standardize_target=standardize).fit(X, y)
     ridge = Ridge(alpha=0.0, solver="svd").fit(X, y)
-    if outputs != 1:
-        assert np.shape(model.coef_) == np.shape(ridge.coef_)
-        assert np.shape(model.intercept_) == np.shape(ridge.intercept_)
+    assert np.shape(model.coef_) == np.shape(ridge.coef_)
+    assert np.shape(model.intercept_) == np.shape(ridge.intercept_)
     assert_allclose(np.ravel(model.coef_), np.ravel(ridge.coef_), rtol=1e-3, atol=1e-2)
     assert_allclose(model.intercept_, ridge.intercept_, rtol=1e-6, atol=1e-9)
     predicted = X @ np.transpose(model.coef_) + model.intercept_

@@ -36,8 +36,9 @@ def first_call(estimator):
 def test_calls_of_partial_fit_are_epochs_of_fit(Estimator, solver, learning_rate):
     settings = {"solver": solver, "learning_rate": learning_rate, "random_state": 0}
     if learning_rate == "adaptive":
-        # no epoch is progress: the rate is divided in every third
-        settings |= {"tol": 10.0, "n_iter_no_change": 2}
+        # no epoch is progress: the rate is divided in every third, once the loss has
+        # left that of the best constant
+        settings |= {"tol": 10.0, "n_iter_no_change": 2, "learning_rate_init": 0.05}
     at_once = Estimator((20,), max_iter=7, **settings, **regularized)
     by_epochs = clone(at_once)
     X, y = data_for(at_once)

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from common import data_for
+from common import data_for, learns_nothing
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -263,6 +263,7 @@ def test_dropout_has_three_shapes():
 
 
 @every_task
+@learns_nothing
 def test_a_pipeline_in_scikit_learns_searches(task):
     Estimator = TASKS[task]
     model = make_pipeline(StandardScaler(), Estimator(random_state=0, max_iter=2))

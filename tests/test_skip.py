@@ -64,7 +64,7 @@ def test_predictions_are_those_of_the_network_plus_the_line(n_outputs, csr, batc
         dtype="float64",
     )
     given = sparse.csr_array(X) if csr else X
-    model.fit(given, y)
+    model.fit(given, np.squeeze(y))
     net, line = net_and_line(model, X)
     assert np.abs(line).max() > 0.01
     got = model.predict(given).reshape(len(X), n_outputs)
@@ -178,7 +178,7 @@ def test_a_row_alone_is_predicted_with_the_same_bits(csr, n_outputs, dtype):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 60)).astype(dtype)
     model = RegularizedMLPRegressor((5,), skip=True, max_iter=1, dtype=dtype)
-    model.fit(X, rng.normal(size=(300, n_outputs)))
+    model.fit(X, np.squeeze(rng.normal(size=(300, n_outputs))))
     model.skip_coef_[:] = rng.normal(size=model.skip_coef_.shape)
     given = sparse.csr_array(X) if csr else X
     together = model.predict(given)

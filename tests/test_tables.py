@@ -144,10 +144,10 @@ def test_it_carries_its_version(pipeline, monkeypatch):
     cleaner = pipeline[0]
     saved = pickle.dumps(cleaner)
     assert pickle.loads(saved).get_params() == cleaner.get_params()
-    monkeypatch.setattr("skreg.tables.__version__", "0.0.1")
+    monkeypatch.setattr("skreg.__version__", "0.0.1")
     old = pickle.dumps(cleaner)
     monkeypatch.undo()
-    with pytest.warns(InconsistentVersionWarning, match="TableCleaner of skreg"):
+    with pytest.warns(InconsistentVersionWarning, match="TableCleaner"):
         pickle.loads(old)
 
 

@@ -155,7 +155,9 @@ def test_omp_num_threads_is_honoured():
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_takes_one_thread(every_fit_threaded):
     X = np.random.default_rng(0).normal(size=(300, 20)).astype("f")
-    model = RegularizedMLPRegressor((30,), learning_rate="cosine", max_iter=3)
+    model = RegularizedMLPRegressor(
+        (30,), learning_rate="cosine", learning_rate_init=0.03, max_iter=5
+    )
     expected = model.set_params(random_state=0).fit(X, X[:, 0]).predict(X)
     queue = multiprocessing.get_context("fork").SimpleQueue()
 

@@ -38,8 +38,7 @@ def is_ours(cls, member):
 def is_withheld(cls, member):
     """Whether a base has it as a method, and this class a property that refuses it."""
     return any(
-        callable(vars(base).get(member)) or hasattr(vars(base).get(member), "fn")
-        for base in cls.__mro__
+        callable(getattr(base, member)) for base in cls.__mro__ if member in vars(base)
     )
 
 
