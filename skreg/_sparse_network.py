@@ -92,8 +92,8 @@ class SparseNetwork:
             if not fits or W.dtype != self.dtype:
                 raise ValueError(
                     f"coefs_[{l}] must be a CSC matrix of shape {shape} and "
-                    f"{self.dtype} after sparsify_weights; got {W!r}. Convert it, or call "
-                    "densify() before setting weights."
+                    f"{self.dtype} after sparsify_weights; got {W!r}. Convert it, or "
+                    "call densify() before setting weights."
                 )
         arrays = self._arrays()
         settled = self._settled
