@@ -21,6 +21,7 @@ from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
+from skreg._columns import Columns
 from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
 from skreg._fine_tuning import (
@@ -32,12 +33,13 @@ from skreg._fine_tuning import (
     refuse_of_the_base,
     refuse_other_network,
 )
+from skreg._finiteness import keep_finite
 from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
 from skreg._network import Network, Views, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
-from skreg._outcome import Columns, Verdict, keep_finite, warn_of
+from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
@@ -142,6 +144,10 @@ class BaseRegularizedMLP(
     @abstractmethod
     def _output_bias(self, targets, weights, n_outputs):
         """The raw output of the best constant, (n_outputs,)."""
+
+    def _constant_outputs(self, training):
+        """A mask of the outputs whose targets are all the same, or None."""
+        return None
 
     @abstractmethod
     def _stratify_by(self, y):
@@ -961,6 +967,8 @@ class BaseRegularizedMLP(
             self._network.initialise(
                 random_state,
                 self._output_bias(targets, training.weights, layer_sizes[-1]),
+                # the first rows of many need not be like the others
+                None if incremental else self._constant_outputs(training),
             )
         return training
 

@@ -23,9 +23,10 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.parallel import Parallel, delayed
 
+from skreg._baseline import LossOfOutputs
 from skreg._callbacks import FitCallbacks, with_callbacks
 from skreg._classifier import RegularizedMLPClassifier
-from skreg._outcome import LossOfOutputs, warn_of
+from skreg._outcome import warn_of
 from skreg._parameters import COUNT
 from skreg._path import PathTraining, check_grid, checked_model, recorded
 from skreg._regressor import RegularizedMLPRegressor

@@ -273,12 +273,15 @@ class Network:
             self.statistics.gathered = gathered
         self.changed()
 
-    def initialise(self, random_state, output_bias):
+    def initialise(self, random_state, output_bias, constant=None):
         """Random weights as each layer's activation asks; biases of the output given.
 
         Without a hidden layer the weights start at zero: the problem is convex and has
         no symmetry to break. So does theta: the network begins as it would without the
         connection, with predictions of the same size.
+
+        The weights of an output that is to be constant, by a mask, start at zero, too:
+        nothing is to be learnt, and the best constant is exact.
         """
         if self.activations:
             bounds = [ACTIVATIONS[name].bound for name in self.activations] + [glorot]
@@ -290,6 +293,8 @@ class Network:
                 # the norm would take them away again
                 for b in self.intercepts[:-1]:
                     b[:] = 0
+        if constant is not None:
+            self.coefs[-1][:, constant] = 0
         self.intercepts[-1][:] = output_bias
 
     def engine(

@@ -51,7 +51,7 @@ def read_data(estimator, X, y=NO_Y, **rules):
     check_indices(X)
     without_y = isinstance(y, str) and y == NO_Y
     if not without_y:
-        if is_regressor(estimator):
+        if not is_plain(y) and is_regressor(estimator):
             refuse_times(y, "y")
         check_indices(y, "y")
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
@@ -88,6 +88,8 @@ def refuse_times(values, name):
     name : str
         For the error.
     """
+    if is_plain(values):
+        return
     for column, part in columns_of(values):
         if holds_times(part):
             where = name if column is None else f"{name}, in its column {column!r},"
@@ -97,6 +99,11 @@ def refuse_times(values, name):
                 "(t - t.min()) / np.timedelta64(1, 'D') for days, or features such as "
                 "the month and the weekday."
             )
+
+
+def is_plain(values):
+    """Whether it is an array of numbers or texts, as most are: nothing to look at."""
+    return type(values) is np.ndarray and values.dtype.kind in NUMBERS_OR_TEXT
 
 
 def columns_of(values):

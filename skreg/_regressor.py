@@ -642,6 +642,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         loss, parameter = self._loss()
         return loss.best_constant(targets, weights, parameter)
 
+    def _constant_outputs(self, training):
+        y = as_columns(training.y)
+        if training.weights is not None:
+            y = y[training.weights > 0]
+        return (y == y[0]).all(axis=0)
+
     def _stratify_by(self, y):
         return None
 

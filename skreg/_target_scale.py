@@ -18,6 +18,7 @@ two that has the lower loss on the new rows.
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -35,6 +36,11 @@ def power_of_two(largest):
     Dividing by it is exact, but for numbers that are subnormal.
     """
     largest = np.asarray(largest, dtype=np.float64)
+    if (
+        not largest.size
+        or 2.0**-EXTREME < largest.min() <= largest.max() < 2.0**EXTREME
+    ):
+        return np.ones(largest.shape)[()]
     _, exponent = np.frexp(largest)
     extreme = (np.abs(exponent) > EXTREME) & (largest > 0)
     return np.ldexp(1.0, np.where(extreme, exponent - 1, 0))
@@ -63,23 +69,33 @@ class TargetMoments:
             y, weights = y[weights > 0], weights[weights > 0]
         unit = power_of_two(np.abs(y).max(axis=0))
         y = y / unit
-        mean = np.average(y, axis=0, weights=weights)
-        squares = np.average((y - mean) ** 2, axis=0, weights=weights)
+        mean = average(y, weights)
+        squares = average((y - mean) ** 2, weights)
         return cls(len(y), mean * unit, without_rounding(np.sqrt(squares), mean, unit))
 
     @classmethod
     def of_all(cls, parts):
         """Those of all rows together."""
+        if len(parts) == 1:
+            return parts[0]
         n = np.array([part.n for part in parts])
         means = np.array([part.mean for part in parts])
         deviations = np.array([part.deviation for part in parts])
         unit = power_of_two(np.maximum(np.abs(means), deviations).max(axis=0))
         means, deviations = means / unit, deviations / unit
-        mean = np.average(means, axis=0, weights=n)
-        squares = np.average(deviations**2 + (means - mean) ** 2, axis=0, weights=n)
+        mean = average(means, n)
+        squares = average(deviations**2 + (means - mean) ** 2, n)
         return cls(
             int(n.sum()), mean * unit, without_rounding(np.sqrt(squares), mean, unit)
         )
+
+
+def average(y, weights):
+    """The mean by column, as of `np.average`, which takes longer for few rows."""
+    if weights is None:
+        return y.mean(axis=0)
+    weights = weights[:, None]
+    return (y * weights).sum(axis=0) / weights.sum(axis=0)
 
 
 def without_rounding(deviation, mean, unit):
@@ -126,16 +142,25 @@ class TargetScale:
         deviation = moments.deviation
         return cls(moments.mean, np.where(deviation == 0, 1.0, deviation))
 
-    @property
+    @cached_property
     def _unit(self):
         """What y is divided by first, so that nothing overflows or loses digits."""
         return power_of_two(np.maximum(np.abs(self.mean), self.scale))
 
+    @cached_property
+    def _in_units(self):
+        """Mean and scale divided by that, and whether it is 1."""
+        unit = self._unit
+        return self.mean / unit, self.scale / unit, bool((unit == 1).all())
+
+    def __getstate__(self):
+        return {"mean": self.mean, "scale": self.scale}
+
     def apply(self, y):
         """Return t for y; infinite where that is too far away for a number."""
-        unit = self._unit
+        mean, scale, _ = self._in_units
         with np.errstate(over="ignore"):
-            return (y / unit - self.mean / unit) / (self.scale / unit)
+            return (y / self._unit - mean) / scale
 
     def invert(self, t):
         """Return y for t, in float64.
@@ -143,15 +168,15 @@ class TargetScale:
         Where the scale itself is near the largest number, what would be beyond it is
         that number.
         """
-        unit = self._unit
+        mean, scale, is_plain = self._in_units
         y = t.astype(np.float64)
         # what overflows is infinite, of a network that is of no use
         with np.errstate(over="ignore"):
-            y *= self.scale / unit
-            y += self.mean / unit
-            if (unit != 1).any():
+            y *= scale
+            y += mean
+            if not is_plain:
                 finite = np.isfinite(y)
-                y *= unit
+                y *= self._unit
                 largest = np.finfo(np.float64).max
                 np.clip(y, -largest, largest, out=y, where=finite)
         return y

@@ -13,9 +13,11 @@ import numpy as np
 
 from skreg import _threads
 from skreg._averaging import Average
+from skreg._finiteness import keep_finite, predicts_finite_for_sure
 from skreg._hierarchy import iterates_between_epochs
 from skreg._moments import Moments
-from skreg._outcome import Verdict, keep_finite, remedy_of_divergence
+from skreg._outcome import Verdict
+from skreg._remedies import remedy_of_divergence
 
 # Running averages of batch normalization are taken for those of the weights now if the
 # last epoch has at least this share in them: from 230 batches per epoch on.
@@ -175,6 +177,13 @@ class Checkpoint:
         self.arrays += [array for array in others if array is not None]
         self.copies = [array.copy() for array in self.arrays]
 
+    def twin(self):
+        """Another that holds the same copies; what is kept next goes into new ones."""
+        twin = object.__new__(Checkpoint)
+        vars(twin).update(vars(self))
+        self.copies = [array.copy() for array in self.arrays]
+        return twin
+
     def keep(self):
         """Copy what the arrays hold now."""
         for copy, array in zip(self.copies, self.arrays, strict=True):
@@ -283,6 +292,9 @@ class StochasticTraining:
         self.steps_per_epoch = -(-n_rows // batch_size)
         self.verdict = Verdict(problem)
         self.waits = 0
+        # weights from before training, where later ones may predict what is not finite
+        self.start = None
+        self.sure = True
         # whether `order` is that of an epoch, whose loss is `loss_of_epoch`
         self.ordered = False
         self.loss_of_epoch = np.nan
@@ -337,9 +349,6 @@ class StochasticTraining:
             None if validates else self.optimizer.average,
             None if low_rank is None else low_rank.factors,
         )
-        start = Checkpoint(
-            self.problem.network, None if low_rank is None else low_rank.factors
-        )
         try:
             for epoch in range(max_iter):
                 # an epoch of partial_fit follows all before; only warm_up heeds it
@@ -369,9 +378,9 @@ class StochasticTraining:
             self.average.apply()
         elif not incremental:
             self._gather_stale_statistics()
-        return self._keep_finite(iterate, history, weights, start)
+        return self._keep_finite(iterate, history, weights)
 
-    def _keep_finite(self, iterate, history, weights, start):
+    def _keep_finite(self, iterate, history, weights):
         """Weights whose predictions are finite; no loss has seen the last step.
 
         Parameters
@@ -380,14 +389,14 @@ class StochasticTraining:
             As `run` returns it.
         weights : Checkpoint
             Of the best epoch, or from before the last.
-        start : Checkpoint
-            From before training.
 
         Returns
         -------
         iterate : tuple or None
         """
-        retreats = [weights.restore, start.restore]
+        retreats = [weights.restore]
+        if self.start is not None:
+            retreats.append(self.start.restore)
         if self.average is not None and self.problem.validation_score is None:
             retreats.insert(0, lambda: (weights.restore(), self.average.apply()))
         if not keep_finite(self.problem, retreats):
@@ -397,6 +406,13 @@ class StochasticTraining:
             history.n_iter, "its last step leads to predictions that are not finite"
         )
         return None
+
+    def _keep(self, weights):
+        """Keep the weights now; the first, too, if they may not be of use."""
+        if not self.sure and self.start is None:
+            self.start = weights.twin()
+        else:
+            weights.keep()
 
     def _forget_steps(self):
         """After a divergence: there may be NaN in the optimizer's moments."""
@@ -427,7 +443,7 @@ class StochasticTraining:
         params = problem.network.params
         validates = problem.validation_score is not None
         if not validates:
-            weights.keep()
+            self._keep(weights)
         data = problem.data_of_epoch(history.epochs_ever)
         rates = self.schedule.rates(epoch, self.steps_per_epoch, history.t)
         self._regularize(epoch)
@@ -454,8 +470,9 @@ class StochasticTraining:
         self.loss_of_epoch = loss
         with np.errstate(over="ignore", invalid="ignore"):
             loss += problem.penalty()
-            # a sum is finite only if all terms are
-            finite = np.isfinite(loss) and np.isfinite(params.sum(dtype=np.float64))
+            # NaN is the largest of what it is among
+            largest = max(float(params.max()), -float(params.min()))
+            finite = np.isfinite(loss) and np.isfinite(largest)
         if not finite:
             weights.restore()
             if validates:
@@ -466,6 +483,7 @@ class StochasticTraining:
                 history.n_iter + 1, "the loss is no longer finite"
             )
             return False
+        self.sure = predicts_finite_for_sure(problem, largest)
         if self.average is not None:
             self.average.epoch_done(epoch)
         score = validation_loss = None
@@ -476,7 +494,7 @@ class StochasticTraining:
                 score = problem.validation_score()
                 validation_loss = problem.loss_on_validation(score)
                 if self.score_progress.update(score):
-                    weights.keep()
+                    self._keep(weights)
                     if problem.tuner is not None:
                         problem.tuner.keep()
         rate = float(rates[-1])

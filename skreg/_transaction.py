@@ -17,6 +17,8 @@ import weakref
 from functools import wraps
 from typing import NamedTuple
 
+import numpy as np
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C in training; the estimator has what it has learnt until then.
@@ -123,17 +125,36 @@ def work_on_copies(estimator):
     The copies take as long as some steps of the optimizer: weights, moments, statistics
     and averages are copied once per call.
     """
-    # what is appended to is shared; what is replaced as a whole, or read only, too
-    state, network = estimator._state, estimator._network
-    kept = [*state.history.lists(), network.loss, *(state.iterate or ())]
-    memo = {id(value): value for value in kept}
-    parts = network, state, estimator._fine_tuning
-    copies = copy.deepcopy(parts, memo)
+    # by the id of what is copied, for what refers to it
+    memo = {}
+
+    def copied(owner, *arrays):
+        twin = memo[id(owner)] = copy.copy(owner)
+        for name in arrays:
+            array = getattr(owner, name)
+            if array is not None:
+                memo[id(array)] = np.array(array)
+                setattr(twin, name, memo[id(array)])
+        return twin
+
+    network, state = estimator._network, estimator._state
+    new = estimator._network = copied(network, "params")
+    if network.statistics is not None:
+        new.statistics = copied(network.statistics, "values")
     # the engine of the last prediction serves both
-    copies[0]._idle = network._idle
-    estimator._network, estimator._state, fine_tuning = copies
-    if fine_tuning is not None:
-        estimator._fine_tuning = fine_tuning
+    new._idle = network._idle
+    # what is appended to is shared; what is replaced as a whole, or read only, too
+    new = estimator._state = copied(state)
+    new.history = copied(state.history)
+    if state.optimizer is not None:
+        new.optimizer = copied(state.optimizer, "first", "second", "average")
+    if state.loss_progress is not None:
+        new.loss_progress = copied(state.loss_progress)
+    new.schedule = copy.deepcopy(state.schedule)
+    new.tuner = copy.deepcopy(state.tuner)
+    if estimator._fine_tuning is not None:
+        memo[id(network.loss)] = network.loss
+        estimator._fine_tuning = copy.deepcopy(estimator._fine_tuning, memo)
 
 
 def settled(estimator):
@@ -146,7 +167,7 @@ def settled(estimator):
         if call is None or call.thread == threading.get_ident():
             attributes = dict(vars(estimator))
         else:
-            attributes = call.before
+            attributes = dict(call.before)
     view = object.__new__(type(estimator))
-    vars(view).update(attributes)
+    view.__dict__ = attributes
     return view

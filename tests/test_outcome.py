@@ -25,7 +25,8 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._outcome import Baseline, bound_of_outputs
+from skreg._baseline import Baseline
+from skreg._finiteness import bound_of_outputs
 from skreg._training import Problem
 from skreg.averaging import StochasticWeightAveraging
 
@@ -213,6 +214,25 @@ def test_one_warning_says_both():
     (message,) = warnings_of(lambda: model.fit(X, y))
     assert "has not converged after max_iter=5" in message
     assert "no better than the best constant" in message
+
+
+def test_advice_to_train_for_longer_is_given_once():
+    X, y = near()
+    model = RegularizedMLPRegressor(learning_rate_init=1e-6, max_iter=5)
+    (message,) = warnings_of(lambda: model.fit(X, y))
+    assert "no better than the best constant" in message
+    assert message.count("Raise max_iter") == 1
+
+
+@pytest.mark.parametrize("params", [{}, {"solver": "lbfgs"}, {"batch_norm": True}])
+def test_targets_that_are_all_the_same_are_predicted_exactly(params):
+    X, y = near(100)
+    model = RegularizedMLPRegressor(random_state=0, **params)
+    assert (model.fit(X, np.ones(100)).predict(X) == 1).all()
+    model.fit(X, np.c_[y, np.full(100, 7.0)])
+    # nothing of it is held where something else is to be learnt
+    assert_allclose(model.predict(X)[:, 1], 7, atol=0.2)
+    assert r2_score(y, model.predict(X)[:, 0]) > 0.9
 
 
 def test_the_parameter_to_change_is_named():
