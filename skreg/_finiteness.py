@@ -1,4 +1,4 @@
-"""Predictions for the training rows are finite, or training goes back until they are."""
+"""Training goes back to weights whose predictions for its rows are finite."""
 
 import numpy as np
 
