@@ -1,4 +1,4 @@
-"""Predictions for the training rows are finite, or training goes back until they are."""
+"""Predictions for the training rows are finite, or training goes back till they are."""
 
 import numpy as np
 
