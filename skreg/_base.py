@@ -43,7 +43,7 @@ from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
-from skreg._reading import read_data
+from skreg._reading import read_data, warn_of_lost_digits
 from skreg._schedules import new_schedule
 from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
@@ -450,8 +450,15 @@ class BaseRegularizedMLP(
                     self,
                 )
         # a part of the epochs that partial_fit is called for may explain nothing yet
-        verdict = None if incremental else Verdict(problem)
-        warn_of(training.complaint, verdict, self)
+        try:
+            verdict = None if incremental else Verdict(problem)
+            warn_of(training.complaint, verdict, self)
+        except KeyboardInterrupt:
+            raise TrainingInterrupted(
+                "The judgement of the training was interrupted; the estimator is "
+                "fitted.",
+                self,
+            ) from None
 
     def _solve(self, problem, callbacks, *, incremental=False, loops=None):
         """Run the solver, with the engine `loops` if there is one.
@@ -995,9 +1002,10 @@ class BaseRegularizedMLP(
 
     def _read(self, X, y, *, reset):
         """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
+        given = X
         X, y = read_data(
             self,
-            X,
+            given,
             y,
             accept_sparse="csr",
             dtype=np.dtype(self.dtype),
@@ -1006,6 +1014,7 @@ class BaseRegularizedMLP(
             y_numeric=is_regressor(self),
             reset=reset,
         )
+        warn_of_lost_digits(given, X, getattr(self, "feature_names_in_", None))
         if sparse.issparse(y):
             y = y.toarray()
         return as_csr_for_kernels(X) if sparse.issparse(X) else X, y

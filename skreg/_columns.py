@@ -13,6 +13,8 @@ from skreg._moments import Moments
 # if its root mean square is.
 FAR = 10.0
 LARGE = 10.0
+# Features vary little if no standard deviation reaches this.
+TINY = 0.1
 # Ratio of two standard deviations that is worth telling.
 UNLIKE = 30.0
 # A spread below this share of the mean is rounding.
@@ -199,7 +201,7 @@ class Columns:
     def advice(self):
         """What is the matter with the features, and the remedy; "" if nothing is."""
         if not self.ill_scaled:
-            return ""
+            return self._advice_for_tiny()
         causes = []
         if self.far.any():
             with np.errstate(all="ignore"):
@@ -216,7 +218,8 @@ class Columns:
         if len(varying) > 1:
             low = varying[self.spread[varying].argmin()]
             high = varying[self.spread[varying].argmax()]
-            ratio = self.spread[high] / self.spread[low]
+            with np.errstate(all="ignore"):
+                ratio = self.spread[high] / self.spread[low]
             if ratio > UNLIKE:
                 causes.append(
                     f"standard deviations differ by a factor of {ratio:.2g}, from "
@@ -225,6 +228,19 @@ class Columns:
                 )
         return (
             f"{'; '.join(causes)}. Scale the features, for example with StandardScaler."
+        )
+
+    def _advice_for_tiny(self):
+        """The same of features that all vary little: their slopes are large weights."""
+        spreads = np.where(self.constant, 0.0, self.spread)
+        j = int(spreads.argmax())
+        if not 0 < spreads[j] < TINY:
+            return ""
+        return (
+            f"All features vary little: the largest standard deviation is "
+            f"{spreads[j]:.3g}, of {self.name(j)}, so that learning needs large weights, "
+            "which penalties and small steps forbid. Scale the features, for example "
+            "with StandardScaler."
         )
 
 

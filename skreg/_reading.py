@@ -14,6 +14,11 @@ from skreg._sparse_input import check_indices
 NUMBERS_OR_TEXT = frozenset("biufcSUTV")
 TIMES = frozenset("mM")
 
+# Rows by which it is judged what a conversion has lost, and the share of a feature's
+# standard deviation that is too much.
+LOOKED_AT = 256
+LOST = 0.25
+
 # For scikit-learn y=None is a y that is missing.
 NO_Y = "no_validation"
 
@@ -62,6 +67,55 @@ def read_data(estimator, X, y=NO_Y, **rules):
         return read
     X, y = read
     return X, one_dimensional(y)
+
+
+def warn_of_lost_digits(given, read, names):
+    """Warn of features whose variation the conversion to float32 has rounded away.
+
+    Parameters
+    ----------
+    given : array-like or sparse matrix
+        X as the user gave it.
+    read : ndarray or sparse matrix
+        As the kernels read it.
+    names : ndarray of str or None
+        Of the features.
+
+    Warns
+    -----
+    DataConversionWarning
+        If what is lost of a feature is above a quarter of its standard deviation, by
+        some rows, evenly spaced.
+    """
+    dtype = getattr(given, "dtype", None)
+    if read.dtype != np.float32 or hasattr(read, "indptr") or dtype == np.float32:
+        return
+    rows = np.unique(np.linspace(0, len(read) - 1, LOOKED_AT).astype(np.intp))
+    if hasattr(given, "iloc"):
+        given = given.iloc[rows]
+    elif isinstance(given, np.ndarray):
+        given = given[rows]
+    else:
+        # lists and other frames, which are not made for rows in between
+        return
+    with np.errstate(all="ignore"):
+        given = np.asarray(given, dtype=np.float64)
+        spread = given.std(axis=0)
+        lost = (given - read[rows]).std(axis=0)
+    bad = np.flatnonzero((lost > LOST * spread) & np.isfinite(spread))
+    if not len(bad):
+        return
+    j = int(bad[0])
+    others = f" and {len(bad) - 1} more" if len(bad) > 1 else ""
+    warnings.warn(
+        f"float32 rounds away what varies in feature "
+        f"{j if names is None else repr(str(names[j]))}{others} (mean "
+        f"{given[:, j].mean():.3g}, standard deviation {spread[j]:.3g}): it says little "
+        "or nothing to the network. Subtract the mean and scale, for example with "
+        "StandardScaler, or set dtype='float64'.",
+        DataConversionWarning,
+        stacklevel=2,
+    )
 
 
 def one_dimensional(y):

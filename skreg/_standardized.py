@@ -126,4 +126,8 @@ class StandardizedInputs:
 
     def _add_to_weights(self, gradient, offset, source, sign):
         for weights, bias in self.centred:
-            self._matrix(gradient, weights)[:] += sign * np.outer(offset, source[bias])
+            # of numbers near the largest the product is none, and the fit ends there
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._matrix(gradient, weights)[:] += sign * np.outer(
+                    offset, source[bias]
+                )

@@ -370,7 +370,19 @@ class StochasticTraining:
         iterate = None
         if self.average is not None:
             iterate = self.problem.network.weights()
-        if validates and history.n_iter:
+        try:
+            return self._settle(iterate, history, weights, incremental)
+        except KeyboardInterrupt:
+            # what is left to do is a pass over the rows; without it nothing is kept
+            self.interrupted = f"{history.n_iter} epochs"
+            return self._settle(iterate, history, weights, incremental)
+
+    def _settle(self, iterate, history, weights, incremental):
+        """After the last epoch: make the weights those to predict with.
+
+        It can be done again after it was interrupted. Parameters as `_keep_finite` has.
+        """
+        if self.problem.validation_score is not None and history.n_iter:
             weights.restore()
             if self.problem.tuner is not None:
                 self.problem.tuner.restore(self.problem.settings)

@@ -4,7 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
-from common import assert_refused, few_epochs, iris
+from common import assert_refused, both_estimators, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
@@ -447,3 +447,34 @@ def test_what_is_no_list_of_sizes(sizes):
 def test_what_is_no_list_with_one_per_layer(name, value):
     model = RegularizedMLPRegressor((5,), **{name: value})
     assert_refused(lambda: model.fit(X, y), ValueError, f"{name} must be one value")
+
+
+# ------------------------------------------------------------ digits that float32 lacks
+
+
+@both_estimators
+@pytest.mark.parametrize("frame", [False, True])
+def test_variation_that_float32_rounds_away_is_said(Estimator, frame):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = X[:, 0] > 0
+    X[:, 0] = 1.7e9 + 10 * X[:, 0]
+    given = X
+    if frame:
+        pd = pytest.importorskip("pandas")
+        given = pd.DataFrame(X, columns=["time", "a", "b"])
+    model = Estimator((), solver="lbfgs")
+    with pytest.warns(DataConversionWarning, match="'time'" if frame else "feature 0 "):
+        model.fit(given, y)
+    # the remedy helps
+    model.set_params(dtype="float64")
+    assert model.fit(given, y).score(given, y) > 0.6
+
+
+@few_epochs
+@both_estimators
+def test_features_that_become_zero_are_said(Estimator):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    with pytest.warns(DataConversionWarning, match="feature 0 and 1 more"):
+        Estimator((4,), max_iter=2).fit(1e-60 * X, X[:, 0] > 0)

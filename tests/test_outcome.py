@@ -171,6 +171,18 @@ def test_one_far_off_column_is_named(make):
         RegularizedMLPRegressor(random_state=0, max_iter=30).fit(X, y)
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_tiny_features_are_said(solver):
+    """Their slopes are weights that the default l2 forbids; scaling mends it."""
+    X, y = near()
+    model = RegularizedMLPRegressor((8,), solver=solver, random_state=0)
+    [said] = warnings_of(lambda: model.fit(1e-4 * X, y))
+    assert "All features vary little" in said
+    assert "StandardScaler" in said
+    scaled = model.set_params(max_iter=1000).fit(scale(1e-4 * X), y)
+    assert scaled.score(scale(1e-4 * X), y) > 0.9
+
+
 def test_features_are_named_by_their_names():
     pandas = pytest.importorskip("pandas")
     X, y = near(p=2)
@@ -220,19 +232,43 @@ def test_advice_to_train_for_longer_is_given_once():
     X, y = near()
     model = RegularizedMLPRegressor(learning_rate_init=1e-6, max_iter=5)
     (message,) = warnings_of(lambda: model.fit(X, y))
-    assert "no better than the best constant" in message
+    assert "The network's predictions" in message
     assert message.count("Raise max_iter") == 1
 
 
 @pytest.mark.parametrize("params", [{}, {"solver": "lbfgs"}, {"batch_norm": True}])
 def test_targets_that_are_all_the_same_are_predicted_exactly(params):
     X, y = near(100)
-    model = RegularizedMLPRegressor(random_state=0, **params)
+    model = RegularizedMLPRegressor(random_state=0, max_iter=1000, **params)
     assert (model.fit(X, np.ones(100)).predict(X) == 1).all()
     model.fit(X, np.c_[y, np.full(100, 7.0)])
     # nothing of it is held where something else is to be learnt
     assert_allclose(model.predict(X)[:, 1], 7, atol=0.2)
     assert r2_score(y, model.predict(X)[:, 0]) > 0.9
+
+
+@pytest.mark.parametrize("where", ["verdict", "finiteness"])
+def test_ctrl_c_after_the_last_epoch_keeps_the_fit(where, monkeypatch):
+    X, y = near()
+    asked = []
+
+    def interrupted(*given, **named):
+        asked.append(given)
+        if len(asked) == 1:
+            raise KeyboardInterrupt
+        return 0
+
+    name = {
+        "verdict": "skreg._base.Verdict",
+        "finiteness": "skreg._training.keep_finite",
+    }
+    monkeypatch.setattr(name[where], interrupted)
+    model = RegularizedMLPRegressor(max_iter=20, learning_rate="one_cycle")
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert asked
+    assert model.n_iter_ == 20
+    assert np.isfinite(model.predict(X)).all()
 
 
 def test_the_parameter_to_change_is_named():
