@@ -238,9 +238,9 @@ class Columns:
             return ""
         return (
             f"All features vary little: the largest standard deviation is "
-            f"{spreads[j]:.3g}, of {self.name(j)}, so that learning needs large weights, "
-            "which penalties and small steps forbid. Scale the features, for example "
-            "with StandardScaler."
+            f"{spreads[j]:.3g}, of {self.name(j)}, so that learning needs large "
+            "weights, which penalties and small steps forbid. Scale the features, for "
+            "example with StandardScaler."
         )
 
 

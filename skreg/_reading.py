@@ -110,9 +110,9 @@ def warn_of_lost_digits(given, read, names):
     warnings.warn(
         f"float32 rounds away what varies in feature "
         f"{j if names is None else repr(str(names[j]))}{others} (mean "
-        f"{given[:, j].mean():.3g}, standard deviation {spread[j]:.3g}): it says little "
-        "or nothing to the network. Subtract the mean and scale, for example with "
-        "StandardScaler, or set dtype='float64'.",
+        f"{given[:, j].mean():.3g}, standard deviation {spread[j]:.3g}): it says "
+        "little or nothing to the network. Subtract the mean and scale, for example "
+        "with StandardScaler, or set dtype='float64'.",
         DataConversionWarning,
         stacklevel=2,
     )
