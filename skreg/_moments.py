@@ -115,6 +115,7 @@ def sparse_moments(data, shares):
         pairs = place[full] * n_features + columns[full]
         if len(np.unique(pairs)) < len(pairs):
             stored[:] = False
-    spread = np.sqrt(squares)
+    # an entry that is given twice counts twice, and may leave less than nothing
+    spread = np.sqrt(np.maximum(squares, 0))
     spread[spread <= ROUNDING * np.finfo(np.float64).eps * np.abs(mean)] = 0
     return Moments(mean * unit, spread * unit, stored)

@@ -397,7 +397,7 @@ def test_times_in_arrays_and_polars():
     refuses_times(lambda: regressor().fit(DAYS.reshape(-1, 1), y), "X holds")
     refuses_times(lambda: regressor().fit(OBJECTS.reshape(-1, 1), y), "column 0")
     refuses_times(lambda: regressor().fit(X, y, DAYS), "sample_weight holds")
-    pl = pytest.importorskip("polars")
+    pl = pytest.importorskip("polars", minversion="1.10")
     when = pl.Series("when", list(DAYS.astype(datetime.datetime)))
     for column in (when, when - when[0], when.cast(pl.Datetime("us", "UTC"))):
         refuses_times(lambda c=column: regressor().fit(pl.DataFrame([c]), y), "'when'")

@@ -84,7 +84,7 @@ def pair(problem, monkeypatch, *, hidden=(8, 5), batch_size=32, alpha=0.0, **giv
     } | given
     theirs = Theirs(**shared, alpha=alpha)
 
-    def start_like_theirs(network, random_state, output_bias):
+    def start_like_theirs(network, random_state, output_bias, constant):
         """Draw what scikit-learn draws from the same seed."""
         drawing = Theirs(activation=shared["activation"])
         drawing._random_state = np.random.RandomState(shared["random_state"])

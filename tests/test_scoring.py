@@ -153,6 +153,7 @@ def test_a_metric_that_refuses_all_epochs_says_so_in_the_end():
         choice.fit(X, y)
 
 
+@pytest.mark.filterwarnings("ignore:The number of unique classes:UserWarning")
 def test_what_no_training_can_mend_is_refused_before_it():
     X, y = diabetes()
     seen = []
