@@ -440,7 +440,7 @@ def test_epochs_in_single_precision_are_near_the_oracle(training):
 # in parts, which several processes share
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(training=trainings())
 def test_many_more_epochs_equal_the_oracle(part, training):
     assert_equal(training, np.float64, tolerance(training))
