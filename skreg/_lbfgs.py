@@ -340,13 +340,15 @@ class LBFGSTraining:
         That is the gain of a step to the minimum of quadratic models of F: one of the
         loss's curvature along each variable, one of the curvatures that L-BFGS saw.
         """
-        projected = self.point.projected
-        curvature = self.problem.network.loss.curvature
-        gain = 0.5 * np.dot(projected, projected) / curvature
-        if result.hess_inv.n_corrs:
-            seen = np.dot(projected, result.hess_inv.matvec(projected))
-            gain = max(gain, 0.5 * seen)
-        return gain
+        # beyond all numbers it is infinite, which is not little
+        with np.errstate(over="ignore", invalid="ignore"):
+            projected = self.point.projected
+            curvature = self.problem.network.loss.curvature
+            gain = 0.5 * np.dot(projected, projected) / curvature
+            if result.hess_inv.n_corrs:
+                seen = np.dot(projected, result.hess_inv.matvec(projected))
+                gain = max(gain, 0.5 * seen)
+            return gain
 
     def _look_at_rounding(self):
         """Say what the network loses because it reads X as it is, not centred."""

@@ -166,7 +166,9 @@ class Score:
 
     def _of(self, estimator, when=""):
         try:
-            value = self.scorer(estimator, self.X, self.y, **self.given)
+            # squares of large targets overflow in the metric; its value is looked at
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = self.scorer(estimator, self.X, self.y, **self.given)
         except Exception as error:
             raise self._named(error, when) from error
         if not isinstance(value, Real):
