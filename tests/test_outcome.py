@@ -230,7 +230,7 @@ def test_one_warning_says_both():
 
 def test_advice_to_train_for_longer_is_given_once():
     X, y = near()
-    model = RegularizedMLPRegressor(learning_rate_init=1e-6, max_iter=5)
+    model = RegularizedMLPRegressor(learning_rate_init=1e-6, max_iter=5, random_state=0)
     (message,) = warnings_of(lambda: model.fit(X, y))
     assert "The network's predictions" in message
     assert message.count("Raise max_iter") == 1
