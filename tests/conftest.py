@@ -17,8 +17,8 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
 # The same for `python -c` and `python -m` in the processes that tests start.
 os.environ["PYTHONSAFEPATH"] = "1"
 
-# A test that is slow because the machine is busy has not failed. New examples are for
-# whoever sits before the screen: what decides over a landing takes the same ones.
+# A test that is slow because the machine is busy has not failed. In .ci/run, which
+# decides over a landing, the examples are the same each time.
 settings.register_profile(
     "skreg", settings.default, deadline=None, derandomize="CI" in os.environ
 )
@@ -28,7 +28,7 @@ settings.load_profile("skreg")
 @pytest.fixture(autouse=True)
 def same_draws_without_a_seed():
     """Estimators with random_state=None draw from NumPy's global state."""
-    np.random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  # theirs is the legacy state
 
 
 @pytest.fixture(autouse=True)
