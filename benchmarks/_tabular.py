@@ -377,19 +377,18 @@ WIDE_TABLES = [
 ]
 
 
-def preprocessing():
+def preprocessing(clip=True):
     """Numbers standardised, missing ones at the median; categories one-hot.
 
-    No number is further than five standard deviations from the mean: some blocks of
-    the census have a hundred times the others' inhabitants per house, and what any
-    model makes of these few rows would decide its score.
+    With `clip` no number is further than five standard deviations from the mean: some
+    blocks of the census have a hundred times the others' inhabitants per house, and
+    what any model makes of these few rows would decide its score.
     """
-    clip = FunctionTransformer(np.clip, kw_args={"a_min": -5, "a_max": 5})
+    steps = [SimpleImputer(strategy="median"), StandardScaler()]
+    if clip:
+        steps.append(FunctionTransformer(np.clip, kw_args={"a_min": -5, "a_max": 5}))
     return make_column_transformer(
-        (
-            make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), clip),
-            make_column_selector(dtype_include="number"),
-        ),
+        (make_pipeline(*steps), make_column_selector(dtype_include="number")),
         (
             OneHotEncoder(handle_unknown="ignore", sparse_output=False),
             make_column_selector(dtype_exclude="number"),
