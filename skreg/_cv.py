@@ -262,6 +262,8 @@ class ChoosesStrength:
                 # the others end as well where one has failed
                 ended.set()
             self._set_results(path, figures)
+        i = self.best_index_
+        whole.warn_of_point(path.alphas[i], path._weights(i), chosen=True)
 
     def _run(self, whole, alphas, folds):
         """The path on all rows, and the figures of those on the folds."""
@@ -272,12 +274,12 @@ class ChoosesStrength:
         run = Parallel(n_jobs=n_jobs, require="sharedmem")
         if alphas is None:
             # where the grid ends, this path finds out
-            path = recorded(whole, steps)
+            path = recorded(whole, steps, judged=False)
             figures = run(delayed(fold.run)(path.alphas) for fold in folds)
         else:
             path, *figures = run(
                 [
-                    delayed(recorded)(whole, steps),
+                    delayed(recorded)(whole, steps, judged=False),
                     *(delayed(fold.run)(alphas) for fold in folds),
                 ]
             )

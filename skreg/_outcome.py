@@ -129,11 +129,12 @@ def warn_of(complaint, verdict, estimator):
     estimator : estimator
         Its parameters are the remedies.
     """
-    said = [] if complaint is None else [complaint]
+    said = [complaint or ""]
     failure = None if verdict is None else verdict.complaint()
     if failure is not None:
         cause = remedy(verdict, estimator, said=complaint is not None)
-        # the training may have given the same
-        said += [failure, *([] if cause in (complaint or "") else [cause])]
-    if said:
-        warnings.warn(" ".join(said), ConvergenceWarning, stacklevel=3)
+        # what predictions are worth is more than how training ended, which may have
+        # given the same cause
+        said = [failure, "" if cause in said[0] else cause, *said]
+    if any(said):
+        warnings.warn(" ".join(filter(None, said)), ConvergenceWarning, stacklevel=3)

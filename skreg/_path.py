@@ -383,25 +383,27 @@ class PathTraining:
         # of the points of a path one is enough
         self.complaint = self.complaint or solver.complaint
 
-    def warn_of_best(self, best, alphas, weights):
-        """Warn, once, of what there is to say against the path's best point.
-
-        Others may be constants by design.
+    def warn_of_point(self, alpha, weights, *, chosen=False):
+        """Warn, once, of what there is to say against a point of the path.
 
         Parameters
         ----------
-        best : int
-            The point of the least loss.
-        alphas : list of float
-        weights : list of tuple
-            Of all points.
+        alpha : float
+        weights : tuple
+        chosen : bool
+            Whether the strength was chosen by scores. A constant is a choice like
+            others, unless it is one since features are so far off or of such scales
+            that nothing weaker was of any use.
         """
         network, settings = self.model._network, self.problem.settings
-        set_strength(settings, self.param, alphas[best])
-        network.set_weights(weights[best])
-        warn_of(self.complaint, Verdict(self.problem), self.model)
-        set_strength(settings, self.param, alphas[-1])
-        network.set_weights(weights[-1])
+        last, now = self._alpha, network.weights()
+        network.set_weights(weights)
+        verdict = Verdict(self.problem)
+        excuse = 0.0 if chosen and verdict.columns.ill_scaled else alpha
+        set_strength(settings, self.param, excuse)
+        warn_of(self.complaint, verdict, self.model)
+        set_strength(settings, self.param, last)
+        network.set_weights(now)
 
     def ends_at_zero(self, alphas):
         """Whether the path goes on until nothing is left, wherever that is."""
@@ -529,10 +531,12 @@ def set_strength(settings, param, alpha):
         setattr(settings, param, [alpha] * len(getattr(settings, param)))
 
 
-def recorded(training, steps):
+def recorded(training, steps, *, judged=True):
     """The RegularizationPath of what `steps` trains.
 
-    Ctrl-C is raised again, with the path of what was done as its ``path``.
+    With `judged` a warning says what there is to say against the point of the least
+    loss; others may be constants by design. Ctrl-C is raised again, with the path of
+    what was done as its ``path``.
     """
     alphas, weights, histories, features = [], [], [], []
     losses, penalties, scores = [], [], []
@@ -568,8 +572,9 @@ def recorded(training, steps):
         columns = [weights, histories, features, losses, penalties, scores]
         for column in columns:
             del column[len(alphas) :]
-    if alphas and interrupt is None:
-        training.warn_of_best(int(np.argmin(losses)), alphas, weights)
+    if alphas and interrupt is None and judged:
+        best = int(np.argmin(losses))
+        training.warn_of_point(alphas[best], weights[best])
     order = np.argsort(alphas)[::-1]
 
     def in_order(values):
@@ -688,6 +693,10 @@ class RegularizationPath(VersionedMixin):
         is_weight = self._model._network.per_parameter(every) > 0
         return np.count_nonzero(self._params[:, is_weight], axis=1)
 
+    def _weights(self, i):
+        """What `Network.set_weights` takes, of the i-th strength."""
+        return self._params[i], *self._statistics[i]
+
     def estimator(self, i):
         """The estimator as it was fitted at one strength.
 
@@ -712,7 +721,7 @@ class RegularizationPath(VersionedMixin):
         settings = replace(self._settings)
         set_strength(settings, self.param, alpha)
         model._network = copy.deepcopy(self._model._network)
-        model._network.set_weights((self._params[i], *self._statistics[i]))
+        model._network.set_weights(self._weights(i))
         model._state = TrainingState(
             self._model._state.key, copy.deepcopy(self._histories[i])
         )
