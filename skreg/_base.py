@@ -43,7 +43,7 @@ from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
-from skreg._reading import read_data, warn_of_lost_digits
+from skreg._reading import errors_about, read_data, warn_of_lost_digits
 from skreg._schedules import new_schedule
 from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
@@ -1205,9 +1205,10 @@ class BaseRegularizedMLP(
 
         Classes have the weights that they have in training, as where it is split off.
         """
-        X, y = self._read(X, y, reset=False)
-        weights = check_weights(sample_weight, X, "sample_weight_val")
-        targets, _ = self._encode_targets(y, weights, False, None)
+        with errors_about("X_val", "y_val"):
+            X, y = self._read(X, y, reset=False)
+            weights = check_weights(sample_weight, X, "sample_weight_val")
+            targets, _ = self._encode_targets(y, weights, False, None)
         weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
         given = TrainingData(X, y, self._kernel_targets(targets), weights)
         loss = self._validation_loss(given, used_rows(weights))

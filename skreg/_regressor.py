@@ -645,10 +645,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if self._standardizes:
             if found.max() > largest:
                 raise ValueError(
-                    f"y has values {found.max():g} standard deviations of the y of the "
-                    f"first call from its mean; numbers{squares} beyond {limits.dtype} "
-                    f"begin at {largest:.3g}. Give y in the unit of that call, or fit "
-                    "anew."
+                    f"y has values {found.max():g} standard deviations of the first "
+                    f"call's targets from their mean; numbers{squares} beyond "
+                    f"{limits.dtype} begin at {largest:.3g}. Give y in the unit of "
+                    "that call, or fit anew."
                 )
             return
         if loss.standardizable:
