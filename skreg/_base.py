@@ -43,7 +43,7 @@ from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
-from skreg._reading import read_data, warn_of_lost_digits
+from skreg._reading import errors_about, read_data, warn_of_lost_digits
 from skreg._schedules import new_schedule
 from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
@@ -131,11 +131,37 @@ class BaseRegularizedMLP(
         n_outputs : int
         """
 
-    def _follow_targets(self, network, X, y, weights, *, incremental=False):
+    def _follow_targets(self, trained, X, y, weights, *, incremental=False):
         """Before y is encoded: change what reads it, where training goes on with it.
 
-        `network` has been trained; it may belong to another estimator.
+        Parameters
+        ----------
+        trained : estimator
+            Whose network training goes on with: this one, or the base of fine-tuning.
+
+        Returns
+        -------
+        change : OutputChange or None
+            Of the network's outputs, to go on from.
         """
+
+    def _change_outputs(self, change):
+        """Train on from other outputs, after `_follow_targets`."""
+        if change is None:
+            return
+        network, state = self._network, self._state
+        change.apply(network, network.params)
+        network.changed()
+        if state.iterate is not None:
+            # shared with the estimator as it was before the call
+            params = state.iterate[0].copy()
+            change.apply(network, params)
+            state.iterate = (params, *state.iterate[1:])
+        if self._fine_tuning is not None and self._fine_tuning.start is not None:
+            change.apply(network, self._fine_tuning.start)
+        # gradients and losses were those of other targets
+        state.optimizer = state.optimizer and state.optimizer.without_memory()
+        state.loss_progress = None
 
     @abstractmethod
     def _loss(self):
@@ -366,7 +392,7 @@ class BaseRegularizedMLP(
         X, y = self._read(X, y, reset=False)
         weights = check_weights(sample_weight, X)
         self._widen(y)
-        self._follow_targets(base._network, X, y, weights)
+        change = self._follow_targets(base, X, y, weights)
         training, _, layer_sizes = self._training_data(
             X, y, weights, settings, reset=False
         )
@@ -378,6 +404,7 @@ class BaseRegularizedMLP(
         self._network, self._fine_tuning = begin(
             base, options, params, settings, key, new
         )
+        self._change_outputs(change)
         settings = self._fine_tuning.settings(settings, self._network)
         hidden = self._network.layer_sizes[1:-1]
         self._check_goes_on([layer_sizes[0], *hidden, layer_sizes[-1]], settings)
@@ -944,7 +971,9 @@ class BaseRegularizedMLP(
     ):
         """The same for data that `_read` gave, and checked weights."""
         if goes_on:
-            self._follow_targets(self._network, X, y, weights, incremental=incremental)
+            self._change_outputs(
+                self._follow_targets(self, X, y, weights, incremental=incremental)
+            )
         training, targets, layer_sizes = self._training_data(
             X,
             y,
@@ -1176,9 +1205,10 @@ class BaseRegularizedMLP(
 
         Classes have the weights that they have in training, as where it is split off.
         """
-        X, y = self._read(X, y, reset=False)
-        weights = check_weights(sample_weight, X, "sample_weight_val")
-        targets, _ = self._encode_targets(y, weights, False, None)
+        with errors_about("X_val", "y_val"):
+            X, y = self._read(X, y, reset=False)
+            weights = check_weights(sample_weight, X, "sample_weight_val")
+            targets, _ = self._encode_targets(y, weights, False, None)
         weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
         given = TrainingData(X, y, self._kernel_targets(targets), weights)
         loss = self._validation_loss(given, used_rows(weights))

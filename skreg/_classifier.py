@@ -13,6 +13,7 @@ from skreg._callbacks import with_callbacks
 from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
+from skreg._reading import refuse_objects
 from skreg._transaction import atomic, settled
 from skreg._validation import moderate, refuse_bad_weights
 
@@ -456,6 +457,29 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             )
         return self._partial_fit(X, y, sample_weight, classes=classes)
 
+    def score(self, X, y, sample_weight=None):
+        """Return the share of rows that are predicted rightly, with all their labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            The classes; labels that are 0 or 1, as in `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            The accuracy.
+        """
+        self._check_fitted()
+        refuse_objects(y, "y", labels=True)
+        if self._multilabel:
+            check_indicator(y.toarray() if hasattr(y, "toarray") else np.asarray(y))
+        return super().score(X, y, sample_weight)
+
     def predict(self, X):
         """Predict classes.
 
@@ -545,6 +569,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         )
 
     def _encode_targets(self, y, weights, first, classes):
+        if classes is not None:
+            refuse_objects(classes, "classes", labels=True)
         check_classification_targets(y)
         kind = type_of_target(y)
         multilabel = kind.startswith("multilabel")

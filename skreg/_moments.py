@@ -69,12 +69,13 @@ def dense_moments(data, shares):
     mean = np.clip(mean, low, high)
     with np.errstate(over="ignore"):
         unit = np.minimum(high - low, np.finfo(np.float64).max)
-    # squares of tiny or huge numbers would leave the range of float64
-    inverse = 1 / np.where(unit < np.finfo(np.float64).tiny, np.inf, unit)
+    # squares of tiny or huge numbers would leave the range of float64, as would the
+    # inverse of a subnormal one
+    divisor = np.where(unit == 0, np.inf, unit)
     squares = np.zeros_like(mean)
     for X, part in blocks():
         deviation = X - mean
-        deviation *= inverse
+        deviation /= divisor
         squares += shares[part] @ np.square(deviation, out=deviation)
     return Moments(mean, np.sqrt(squares) * unit, np.ones(mean.size, dtype=bool))
 

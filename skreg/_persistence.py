@@ -10,6 +10,7 @@ import inspect
 import warnings
 from dataclasses import MISSING, fields, is_dataclass
 
+from skreg._transaction import settled_state
 from skreg.exceptions import InconsistentVersionWarning
 
 KEY = "_skreg_version"
@@ -22,7 +23,7 @@ class VersionedMixin:
     """
 
     def __getstate__(self):
-        return dict(super().__getstate__() or {}) | {KEY: current_version()}
+        return settled_state(self) | {KEY: current_version()}
 
     def __setstate__(self, state):
         state = dict(state)

@@ -1,6 +1,8 @@
 """X and y as they are handed over: what is read as numbers, and what is refused."""
 
+import re
 import warnings
+from contextlib import contextmanager
 from datetime import timedelta
 
 import numpy as np
@@ -56,8 +58,9 @@ def read_data(estimator, X, y=NO_Y, **rules):
     check_indices(X)
     without_y = isinstance(y, str) and y == NO_Y
     if not without_y:
-        if not is_plain(y) and is_regressor(estimator):
+        if is_regressor(estimator):
             refuse_times(y, "y")
+        refuse_objects(y, "y", labels=not is_regressor(estimator))
         check_indices(y, "y")
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
     # is too large for the dtype becomes infinite, which it refuses
@@ -153,6 +156,87 @@ def refuse_times(values, name):
                 "(t - t.min()) / np.timedelta64(1, 'D') for days, or features such as "
                 "the month and the weekday."
             )
+
+
+def refuse_objects(values, name, *, labels):
+    """Raise ValueError for a y whose objects are missing, or of no use as a y.
+
+    Parameters
+    ----------
+    values : array-like, frame or sparse matrix
+    name : str
+        For the error.
+    labels : bool
+        Whether they are classes, which must be texts where they are objects, or else
+        values, which must be numbers.
+    """
+    if is_plain(values) or hasattr(values, "indptr"):
+        return
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "biufc":
+            return
+        # texts of a list may have been made of what is missing
+        objects = array if array.dtype.kind in TIMES else np.asarray(values, object)
+    except (TypeError, ValueError):
+        # no array at all, which validate_data says in its own words
+        return
+    objects = (
+        objects.ravel().tolist() if objects.dtype == object else list(objects.flat)
+    )
+    missing = [value for value in objects if is_missing(value)]
+    if missing:
+        raise ValueError(
+            f"{name} has missing values: {missing[0]!r} in {len(missing)} of "
+            f"{len(objects)} places. Leave these rows out, or fill them."
+        )
+    if array.dtype != object:
+        return
+    for value in objects:
+        if labels and not isinstance(value, str):
+            kinds = sorted({type(value).__name__ for value in objects})
+            raise ValueError(
+                f"{name} holds objects of type {', '.join(kinds)}; classes must be "
+                "numbers or texts of one type. Make an array of them first, such as "
+                "[str(label) for label in y], or y.astype(int) of whole numbers."
+            )
+        if not labels and not is_number(value):
+            raise ValueError(
+                f"{name} holds {value!r}, of type {type(value).__name__}, which is no "
+                "number. Make numbers of it first, or use a classifier for classes."
+            )
+
+
+def is_missing(value):
+    """Whether an object is None, NaN, NaT or the NA of pandas."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    unequal = value != value
+    return isinstance(unequal, bool | np.bool_) and bool(unequal)
+
+
+def is_number(value):
+    """Whether an object can be read as a number."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+@contextmanager
+def errors_about(X, y):
+    """Around what reads data of other names: errors name these, not X and y."""
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        names = {"X": X, "y": y}
+        text = re.sub(r"\b[Xy]\b", lambda found: names[found[0]], str(error))
+        if text == str(error):
+            text = f"{X}, {y}: {text}"
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            text
+        ) from error
 
 
 def is_plain(values):

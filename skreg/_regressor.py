@@ -1,7 +1,7 @@
 """RegularizedMLPRegressor."""
 
 import copy
-from dataclasses import replace
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -13,7 +13,7 @@ from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
-from skreg._target_scale import TargetMoments, TargetScale, last_calls
+from skreg._target_scale import LogLevel, TargetMoments, TargetScale, last_calls
 from skreg._training import ValidationLoss
 from skreg._transaction import atomic, settled
 from skreg._validation import kernel_weights, used_rows
@@ -60,7 +60,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Fit the network to (y - mean) / standard deviation and undo that in `predict`,
         so that targets of any magnitude train and the strengths have no unit. Then
         ``coefs_``, ``intercepts_`` and ``loss_`` belong to the standardized target.
-        Without effect for "poisson" and "gamma".
+        Without effect for "poisson" and "gamma". If False, training that goes on stays
+        in the unit of its first y, and warns of another.
     l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
         (hidden layers + 1, and one more, the last, with ``skip=True``). Applied by a
@@ -445,7 +446,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         With ``standardize_target`` the first call's y sets the mean and the scale. They
         follow the targets of the last calls (at least 10, and 200 rows) where these
         are far from them: a root mean square above 4 in the present scale, or a
-        standard deviation below 1/4. The output layer changes with them.
+        standard deviation below 1/4. The output layer changes with them. So do the
+        biases of "poisson" and "gamma" where the mean changes by a factor beyond 4.
+        Other losses with ``standardize_target=False`` stay in the unit that was learnt;
+        a y in another is warned of, where steps of the solver do not lead to it.
 
         Parameters
         ----------
@@ -506,12 +510,14 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if first:
             self._check_start(loss, in_use)
             self._one_dimensional = one_dimensional
-            if self._standardizes:
-                moments = TargetMoments.of(y, weights)
-                self._target_scale = TargetScale.of(moments)
-                self._last_calls = [moments]
-            else:
-                self._target_scale = TargetScale.none(y.shape[1])
+            moments = TargetMoments.of(y, weights)
+            self._last_calls = [moments]
+            self._target_place = self._place_of(moments)
+            self._target_scale = (
+                self._target_place
+                if self._standardizes
+                else TargetScale.none(y.shape[1])
+            )
         elif y.shape[1] != len(self._target_scale.mean):
             raise ValueError(
                 f"y has {y.shape[1]} outputs, but {len(self._target_scale.mean)} in "
@@ -526,56 +532,94 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     def _standardizes(self):
         return self.standardize_target and REGRESSION_LOSSES[self.loss].standardizable
 
-    def _follow_targets(self, network, X, y, weights, *, incremental=False):
-        if not self._standardizes:
-            return
-        y, scale = as_columns(y), self._target_scale
-        if y.shape[1] != len(scale.mean) or network.dtype != self.dtype:
+    def _place_of(self, moments):
+        """What is followed of targets."""
+        has_log_link = REGRESSION_LOSSES[self.loss].out_activation == "exp"
+        return (LogLevel if has_log_link else TargetScale).of(moments)
+
+    def _follow_targets(self, trained, X, y, weights, *, incremental=False):
+        y, network = as_columns(y), trained._network
+        if (
+            y.shape[1] != network.layer_sizes[-1]
+            or network.dtype != self.dtype
+            or network.loss != self._loss()[0]
+        ):
             # of another network, which is refused
-            return
+            return None
         calls = getattr(self, "_last_calls", []) if incremental else []
-        self._last_calls = last_calls([*calls, TargetMoments.of(y, weights)])
-        new, farther = scale.followed(TargetMoments.of_all(self._last_calls))
-        if new is scale:
-            return
-        rows = used_rows(weights)
+        call = TargetMoments.of(y, weights)
+        self._last_calls = last_calls([*calls, call])
+        moments = TargetMoments.of_all(self._last_calls)
+        if self._standardizes:
+            return self._follow_by_scale(trained, moments, X, y, weights)
+        # older pickles have none
+        old = getattr(trained, "_target_place", None) or self._place_of(moments)
+        new, _ = old.followed(moments)
+        self._target_place = new
+        if new is old:
+            return None
+        data = self._data_for(network, X, y, weights)
+        if isinstance(new, LogLevel):
+            raw = network.predict(X, raw=True, subset=data.subset)
+            used = weights if data.subset is None else weights[data.subset]
+            # what training has changed meanwhile counts
+            old = LogLevel.of_outputs(raw, used)
+            new, _ = old.followed(call)
+        change = old.same_place_in(new)
+        as_it_is, changed = losses_of_outputs(network, change, data)
+        if not changed < as_it_is:
+            return None
+        if isinstance(new, LogLevel):
+            return change
+        if self.solver != "lbfgs":
+            self._warn_of_other_unit(old, new)
+        return None
+
+    def _follow_by_scale(self, trained, moments, X, y, weights):
+        """The same of targets that are standardised."""
+        old = trained._target_scale
+        new, farther = old.followed(moments)
         self._target_scale = new
-        data = network.data(
+        if new is old:
+            return None
+        change = old.same_predictions_in(new)
+        data = self._data_for(trained._network, X, y, weights)
+        same_outputs, same_predictions = losses_of_outputs(
+            trained._network, change, data
+        )
+        if same_outputs < same_predictions or not np.isfinite(same_predictions):
+            return None
+        of_its_own = self._fine_tuning is None and trained is self
+        if of_its_own and self.hierarchy in (None, np.inf):
+            return change
+        if not farther:
+            # the output layer is a base's, or bounds the first: it stays as it is, and
+            # its predictions are near these targets
+            self._target_scale = old
+        return None
+
+    def _data_for(self, network, X, y, weights):
+        """Rows with their targets on the present scale."""
+        rows = used_rows(weights)
+        return network.data(
             X,
-            self._kernel_targets(new.apply(y)),
+            self._kernel_targets(self._target_scale.apply(y)),
             kernel_weights(weights, rows, network.dtype),
             rows,
         )
-        moved = copy.deepcopy(network)
-        scale.moved_to(new, network, moved.params)
-        moved.changed()
-        same_outputs = -ValidationLoss(network, data).score()
-        same_predictions = -ValidationLoss(moved, data).score()
-        if same_outputs < same_predictions or not np.isfinite(same_predictions):
-            return
-        of_its_own = self._fine_tuning is None and vars(self).get("_network") is network
-        if of_its_own and self.hierarchy in (None, np.inf):
-            self._go_on_from(moved, scale)
-        elif not farther:
-            # the output layer is a base's, or bounds the first: it stays as it is, and
-            # its predictions are near these targets
-            self._target_scale = scale
 
-    def _go_on_from(self, network, scale):
-        """Train on a network that predicts the same as the last, in another scale."""
-        state = self._state
-        iterate = state.iterate
-        if iterate is not None:
-            params = iterate[0].copy()
-            scale.moved_to(self._target_scale, network, params)
-            iterate = (params, *iterate[1:])
-        self._network = network
-        # gradients and losses were those of another scale
-        self._state = replace(
-            state,
-            optimizer=state.optimizer and state.optimizer.without_memory(),
-            loss_progress=None,
-            iterate=iterate,
+    def _warn_of_other_unit(self, old, new):
+        """Say that steps of the solver do not reach these targets."""
+        j = int(np.argmax(np.abs(np.log(new.scale / old.scale))))
+        warnings.warn(
+            f"y has changed its unit: its mean and standard deviation were "
+            f"{old.mean[j]:.3g} and {old.scale[j]:.3g}, and are {new.mean[j]:.3g} and "
+            f"{new.scale[j]:.3g} now. With standardize_target=False the network stays "
+            f"in the unit that it has learnt, from which steps of solver="
+            f"{self.solver!r} do not lead to another. Give y in that unit, or set "
+            "standardize_target=True.",
+            UserWarning,
+            stacklevel=2,
         )
 
     def _check_range(self, loss, y):
@@ -601,10 +645,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if self._standardizes:
             if found.max() > largest:
                 raise ValueError(
-                    f"y has values {found.max():g} standard deviations of the y of the "
-                    f"first call from its mean; numbers{squares} beyond {limits.dtype} "
-                    f"begin at {largest:.3g}. Give y in the unit of that call, or fit "
-                    "anew."
+                    f"y has values {found.max():g} standard deviations of the first "
+                    f"call's targets from their mean; numbers{squares} beyond "
+                    f"{limits.dtype} begin at {largest:.3g}. Give y in the unit of "
+                    "that call, or fit anew."
                 )
             return
         if loss.standardizable:
@@ -650,6 +694,14 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     def _stratify_by(self, y):
         return None
+
+
+def losses_of_outputs(network, change, data):
+    """The losses of a network as it is, and of one whose outputs are changed."""
+    changed = copy.deepcopy(network)
+    change.apply(network, changed.params)
+    changed.changed()
+    return [-ValidationLoss(each, data).score() for each in (network, changed)]
 
 
 def as_columns(y):

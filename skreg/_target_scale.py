@@ -14,6 +14,12 @@ becomes W <- W diag(a), b <- a b + c, and the skip connection theta <- theta dia
 no prediction changes. If, instead, y has changed its unit, then outputs that stay as
 they are, read in the new scale, are right at once. Training goes on from the one of the
 two that has the lower loss on the new rows.
+
+Where y is fitted as it is, a network with a log link has the same choice: outputs as
+they are, or b + log(mean of y / mean of the predictions), which multiplies all of them.
+Means are far apart where their ratio is beyond FAR either way. Without a link, and without a
+scale, the user has asked for the unit of y: weights of another unit would be out of
+proportion to steps and penalties, so that nothing is moved but a warning is given.
 """
 
 import copy
@@ -21,6 +27,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy.special import logsumexp
 
 FAR = 4.0
 WINDOW_CALLS = 10
@@ -117,6 +124,69 @@ def last_calls(calls):
 
 
 @dataclass(frozen=True)
+class OutputChange:
+    """Raw outputs f become factor * f + shift.
+
+    Attributes
+    ----------
+    factor, shift : ndarray of shape (n_outputs,)
+    """
+
+    factor: np.ndarray
+    shift: np.ndarray
+
+    def apply(self, network, params):
+        """Change parameters in place, which have the shape of a network's."""
+        view = copy.copy(network)
+        view.params = params
+        # beyond the dtype there is no finite loss, by which it is refused
+        with np.errstate(over="ignore", invalid="ignore"):
+            view.coefs[-1][:] *= self.factor
+            view.intercepts[-1][:] = self.factor * view.intercepts[-1] + self.shift
+            if network.skip:
+                view.skip_coef[:] *= self.factor
+
+
+@dataclass(frozen=True)
+class LogLevel:
+    """Where targets lie whose logarithm is fitted, or their predictions.
+
+    Attributes
+    ----------
+    log_mean : ndarray of shape (n_outputs,)
+    """
+
+    log_mean: np.ndarray
+
+    @classmethod
+    def of(cls, moments):
+        """That of positive means; the level of others is not a number."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_mean = np.log(moments.mean)
+        return cls(np.where(np.isfinite(log_mean), log_mean, np.nan))
+
+    @classmethod
+    def of_outputs(cls, raw, weights):
+        """That of exp(raw)."""
+        shares = None if weights is None else weights[:, None] / weights.sum()
+        mean = 0.0 if shares is not None else np.log(len(raw))
+        return cls(logsumexp(raw.astype(np.float64), axis=0, b=shares) - mean)
+
+    def followed(self, moments):
+        """As `TargetScale.followed`."""
+        new = LogLevel.of(moments).log_mean
+        # zeros alone tell no unit
+        far = np.abs(new - self.log_mean) > np.log(FAR)
+        if not far.any():
+            return self, False
+        return LogLevel(np.where(far, new, self.log_mean)), True
+
+    def same_place_in(self, level):
+        """The change of outputs that lie at this level to those that do at another."""
+        return OutputChange(np.ones(len(self.log_mean)), level.log_mean - self.log_mean)
+
+
+@dataclass(frozen=True)
 class TargetScale:
     """y = mean + scale * t, t being what the network is fitted to.
 
@@ -204,25 +274,17 @@ class TargetScale:
             np.where((far | narrow) & varies, moments.deviation, self.scale),
         ), bool(far.any())
 
-    def moved_to(self, scale, network, params):
-        """Change a network's parameters so that it predicts the same in another scale.
-
-        Parameters
-        ----------
-        scale : TargetScale
-        network : Network
-            Whose shape the parameters have.
-        params : ndarray
-            Changed in place.
-        """
+    def same_predictions_in(self, scale):
+        """The change of outputs, read in this scale, to those read in another."""
         unit = np.maximum(self._unit, scale._unit)
-        # a factor beyond the dtype leaves no finite loss, by which it is refused
         with np.errstate(over="ignore", invalid="ignore"):
-            a = (self.scale / unit) / (scale.scale / unit)
-            c = (self.mean / unit - scale.mean / unit) / (scale.scale / unit)
-            view = copy.copy(network)
-            view.params = params
-            view.coefs[-1][:] *= a
-            view.intercepts[-1][:] = a * view.intercepts[-1] + c
-            if network.skip:
-                view.skip_coef[:] *= a
+            return OutputChange(
+                (self.scale / unit) / (scale.scale / unit),
+                (self.mean / unit - scale.mean / unit) / (scale.scale / unit),
+            )
+
+    def same_place_in(self, scale):
+        """The change of outputs in y's unit that lie in this scale to another."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            factor = scale.scale / self.scale
+            return OutputChange(factor, scale.mean - factor * self.mean)

@@ -7,7 +7,8 @@ nothing to undo. Only lists of figures are shared, for they are as long as all f
 together; what was appended to them is cut off.
 
 An entry in a table marks an estimator as being changed, and no attribute does: copies
-and pickles of the estimator know nothing of it.
+and pickles of the estimator know nothing of it. Those that another thread makes
+meanwhile are of before the call, as predictions are.
 """
 
 import copy
@@ -93,8 +94,10 @@ def _end(estimator, call, *, failed):
         if failed:
             for figures, length in zip(_lists(call.before), call.lengths, strict=True):
                 del figures[length:]
+            # parameters are always there, for whoever reads them now
             attributes = vars(estimator)
-            attributes.clear()
+            for name in attributes.keys() - call.before.keys():
+                del attributes[name]
             attributes.update(call.before)
         _calls.pop(id(estimator), None)
 
@@ -163,11 +166,53 @@ def settled(estimator):
     While another thread trains the estimator, the view is what it was before.
     """
     with _lock:
-        call = _call_on(estimator)
-        if call is None or call.thread == threading.get_ident():
-            attributes = dict(vars(estimator))
-        else:
-            attributes = dict(call.before)
+        call = _call_of_another_thread(estimator)
+        attributes = dict(vars(estimator)) if call is None else _before(call)
     view = object.__new__(type(estimator))
     view.__dict__ = attributes
     return view
+
+
+def settled_state(estimator):
+    """The attributes of that view, to be copied or pickled.
+
+    That takes its time, in which another thread may begin to train: the lists of
+    figures are none that grow.
+    """
+    with _lock:
+        call = _call_of_another_thread(estimator)
+        if call is not None:
+            return _before(call)
+        attributes = dict(vars(estimator))
+        return _cut(attributes, [len(figures) for figures in _lists(attributes)])
+
+
+def _call_of_another_thread(estimator):
+    call = _call_on(estimator)
+    if call is None or call.thread == threading.get_ident():
+        return None
+    return call
+
+
+def _before(call):
+    """The attributes before a call, with lists of their own."""
+    return _cut(call.before, call.lengths)
+
+
+def _cut(attributes, lengths):
+    """Attributes with copies of the lists of figures, of these lengths."""
+    state = attributes.get("_state")
+    if state is None:
+        return dict(attributes)
+    lists = {
+        id(figures): figures[:length]
+        for figures, length in zip(_lists(attributes), lengths, strict=True)
+    }
+
+    def with_own_lists(values):
+        return {name: lists.get(id(value), value) for name, value in values.items()}
+
+    history, own = copy.copy(state.history), copy.copy(state)
+    vars(history).update(with_own_lists(vars(history)))
+    own.history = history
+    return with_own_lists(attributes) | {"_state": own}

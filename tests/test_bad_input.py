@@ -1,8 +1,12 @@
 """Bad input is refused before work starts, in words that help; nothing is lost."""
 
 import copy
+import datetime
+import decimal
+import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from common import (
     FIGURES,
@@ -15,6 +19,8 @@ from common import (
     iris,
 )
 from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
@@ -493,3 +499,107 @@ def test_going_on_with_another_loss():
     two = np.stack([y, y], axis=1)
     model.set_params(loss="squared_error")
     assert_refused(lambda: model.fit(X, two), ValueError, "2 outputs", "1 in")
+
+
+# ------------------------------------------------------------- y and its own name
+
+ROWS = np.random.default_rng(0).normal(size=(20, 3))
+CODES = np.arange(20) % 2
+LABELS = np.column_stack([CODES, 1 - CODES])
+DAYS = [datetime.date(2020, 1, 1 + i) for i in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("target", "X_val", "y_val"),
+    [
+        (ROWS[:, 0], ROWS, np.r_[np.nan, ROWS[1:, 0]]),
+        (ROWS[:, 0], ROWS, ROWS[:5, 0]),
+        (ROWS[:, 0], ROWS, DAYS),
+        (ROWS[:, 0], ROWS, LABELS),
+        (ROWS[:, 0], ROWS, 1e60 * ROWS[:, 0]),
+        (ROWS[:, 0], ROWS, ROWS[:, :1, None]),
+        (CODES, ROWS, CODES + 5),
+        (CODES, ROWS, LABELS),
+        (CODES, ROWS, ROWS[:, 0]),
+        (LABELS, ROWS, 2 * LABELS - 1),
+        (ROWS[:, 0], np.full_like(ROWS, np.inf), ROWS[:, 0]),
+        (ROWS[:, 0], ROWS[:, :2], ROWS[:, 0]),
+        (ROWS[:, 0], ROWS[:, 0], ROWS[:, 0]),
+        (ROWS[:, 0], ROWS.astype(str).astype(object) + "a", ROWS[:, 0]),
+    ],
+)
+def test_errors_about_validation_data_name_them(target, X_val, y_val):
+    is_value = target.dtype == float
+    model = (RegularizedMLPRegressor if is_value else RegularizedMLPClassifier)(
+        (4,), early_stopping=True, random_state=0
+    )
+    with pytest.raises(ValueError, match="_val") as caught:
+        model.fit(ROWS, target, X_val=X_val, y_val=y_val)
+    assert not re.search(r"\b[Xy]\b", str(caught.value))
+
+
+@pytest.mark.parametrize(
+    "wrong", [2 * LABELS - 1, LABELS + 1, 255 * LABELS, (2 * LABELS - 1).tolist()]
+)
+def test_score_refuses_the_labels_that_fit_refuses(wrong):
+    model = RegularizedMLPClassifier((4,), random_state=0)
+    model.partial_fit(ROWS, LABELS, classes=[0, 1])
+    for call in (model.score, model.partial_fit, model.fit, model.input_gradient):
+        with pytest.raises(ValueError, match="must be 0 or 1"):
+            call(ROWS, wrong)
+    assert 0 <= model.score(ROWS, sparse.csr_array(LABELS)) <= 1
+
+
+MISSING = [None, np.nan, pd.NA, pd.NaT, float("nan")]
+
+
+@both_estimators
+@pytest.mark.parametrize("missing", MISSING)
+def test_missing_values_among_objects_are_said(Estimator, missing):
+    if missing is pd.NaT and Estimator is RegularizedMLPRegressor:
+        pytest.skip("it is a time")
+    texts = [missing, *"abab" * 4, "a", "b", "a"]
+    numbers = [missing, *CODES[1:].tolist()]
+    for given in (texts, numbers):
+        for y in (np.array(given, dtype=object), pd.Series(given, dtype=object)):
+            assert_refused(
+                lambda y=y: Estimator((4,)).fit(ROWS, y),
+                ValueError,
+                "y has missing values",
+                "1 of 20",
+            )
+
+
+def test_a_missing_value_of_a_list_is_no_text():
+    for y in ([np.nan, "a"] * 10, [None, "a"] * 10):
+        with pytest.raises(ValueError, match="missing values"):
+            RegularizedMLPClassifier((4,)).fit(ROWS, y)
+
+
+@pytest.mark.parametrize(
+    ("y", "kinds"),
+    [
+        (DAYS, "date"),
+        ([pd.Timestamp(day) for day in DAYS], "Timestamp"),
+        ([DAYS[0], *CODES[1:].tolist()], "date, int"),
+        ([decimal.Decimal(int(code)) for code in CODES], "Decimal"),
+        ([1, "a"] * 10, "int, str"),
+        (LABELS.tolist(), "int"),
+    ],
+)
+def test_objects_that_are_no_classes_are_named(y, kinds):
+    y = np.array(y, dtype=object)
+    model = RegularizedMLPClassifier((4,), random_state=0)
+    fitted = clone(model).partial_fit(ROWS, CODES, classes=[0, 1])
+    for call in (model.fit, fitted.partial_fit, fitted.score, fitted.fine_tune):
+        with pytest.raises(ValueError, match=rf"y holds objects of type {kinds};"):
+            call(ROWS, y)
+
+
+def test_values_of_objects():
+    values = [decimal.Decimal(int(code)) for code in CODES]
+    model = RegularizedMLPRegressor((4,), solver="lbfgs", random_state=0)
+    expected = clone(model).fit(ROWS, CODES).predict(ROWS)
+    assert_array_equal(model.fit(ROWS, np.array(values)).predict(ROWS), expected)
+    with pytest.raises(ValueError, match="y holds 'a', of type str"):
+        model.fit(ROWS, np.array([1, "a"] * 10, dtype=object))

@@ -532,3 +532,15 @@ def test_problem_knows_its_largest_input():
     for rows in (X, sparse.csr_matrix(X)):
         data = network._network.data(rows, training.targets)
         assert Problem(network._network, data, settings).largest_input == 3
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize("unit", [1e-200, 1e-310])
+def test_features_of_any_tiny_scale_are_named(solver, unit):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    model = RegularizedMLPRegressor(
+        (4,), solver=solver, dtype="float64", max_iter=30, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="All features vary little.*Scale the"):
+        model.fit(X * unit, X[:, 0])

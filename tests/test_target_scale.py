@@ -2,11 +2,13 @@
 
 import copy
 import pickle
+import warnings
 
 import numpy as np
 import pytest
 from common import all_weights, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.metrics import d2_tweedie_score
 
 from skreg import (
     RegularizedMLPClassifier,
@@ -284,6 +286,132 @@ def test_warm_start_and_fine_tune_follow_the_unit(factor, solver):
         adapted = model.fine_tune(X, factor * y, method=method)
         assert adapted.score(X, factor * y) > before - 0.05
     assert model.fit(X, factor * y).score(X, factor * y) > before - 0.05
+
+
+COUNTS = np.exp(TWO / 4)
+
+
+def explained(model, target):
+    """The share of the deviance of both losses with a log link."""
+    predicted = model.predict(X)
+    return d2_tweedie_score(target.ravel(), predicted.ravel(), power=1.5)
+
+
+@few_epochs
+@pytest.mark.parametrize(
+    ("loss", "params", "unit"),
+    [
+        ("poisson", {}, 1e4),
+        ("poisson", {"hidden_layer_sizes": ()}, 1e-3),
+        ("gamma", {"skip": True}, 1e-3),
+        ("gamma", {}, [1e3, 1.0]),
+    ],
+)
+def test_log_link_follows_the_unit(loss, params, unit):
+    params = {"loss": loss, "learning_rate_init": 0.01, **params}
+    then = COUNTS * unit
+    for first in ((X[:1], COUNTS[:1]), (X, COUNTS)):
+        model = stream(*[first] * 20, *[(X, then)] * 60, **params)
+        fresh = stream(*[(X, then)] * 60, **params)
+        assert explained(model, then) > explained(fresh, then) - 0.1
+
+
+@few_epochs
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+@pytest.mark.parametrize("unit", [1e4, 1e-3])
+def test_log_link_follows_with_warm_start_and_fine_tune(loss, unit):
+    model = RegularizedMLPRegressor(
+        (20,), loss=loss, learning_rate_init=0.01, random_state=0, warm_start=True
+    ).fit(X, COUNTS)
+    before = explained(model, COUNTS)
+    for method in ["head", "bias", "lora", "adapter", "full"]:
+        adapted = model.fine_tune(X, unit * COUNTS, method=method, max_iter=20)
+        assert explained(adapted, unit * COUNTS) > before - 0.2
+        # and back, as soon as most of the last calls are of it
+        for _ in range(40):
+            adapted.partial_fit(X, COUNTS)
+        assert explained(adapted, COUNTS) > before - 0.2
+    pulled = model.fine_tune(X, unit * COUNTS, method="bias", l2_sp=10.0)
+    assert explained(pulled, unit * COUNTS) > before - 0.2
+    assert explained(model, COUNTS) == before
+    model.fit(X, unit * COUNTS)
+    assert explained(model, unit * COUNTS) > before - 0.2
+
+
+@few_epochs
+def test_average_of_a_log_link_follows():
+    model = RegularizedMLPRegressor(
+        (20,),
+        loss="gamma",
+        weight_averaging="ema",
+        learning_rate_init=0.01,
+        random_state=0,
+        warm_start=True,
+    ).fit(X, COUNTS)
+    params = model._state.iterate[0]
+    kept = params.copy()
+    model.set_params(max_iter=1, **STILL).fit(X, 1e4 * COUNTS)
+    assert_array_equal(params, kept)
+    assert explained(model, 1e4 * COUNTS) > 0.5
+    model.fit(X, 1e4 * COUNTS)
+    assert explained(model, 1e4 * COUNTS) > 0.5
+
+
+@few_epochs
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+def test_log_link_stays_where_predictions_are_right(loss):
+    model = RegularizedMLPRegressor(
+        (), loss=loss, solver="lbfgs", l2=0.0, warm_start=True, dtype="float64"
+    ).fit(X, np.exp(2 * X[:, 0]))
+    high = X[:, 0] > 0.8
+    bias = model.intercepts_[0].copy()
+    model.set_params(solver="adam", max_iter=1, **STILL)
+    model.fit(X[high], np.exp(2 * X[high, 0]))
+    assert_allclose(model.intercepts_[0], bias)
+
+
+def test_zeros_alone_are_no_other_unit():
+    model = RegularizedMLPRegressor((), loss="poisson", random_state=0, **STILL)
+    model.partial_fit(X, COUNTS)
+    bias = model.intercepts_[0].copy()
+    model.partial_fit(X, 0 * COUNTS)
+    model.partial_fit(X, [0.0, 1.0] * COUNTS)
+    assert_allclose(model.intercepts_[0], bias, atol=1)
+
+
+@few_epochs
+@pytest.mark.parametrize("loss", ["squared_error", "huber", "absolute_error"])
+@pytest.mark.parametrize("then", [1e4 * TWO, 1e-4 * TWO, TWO + 1e5, TWO * [1, 1e5]])
+def test_other_unit_without_a_scale_is_said(loss, then):
+    model = RegularizedMLPRegressor(
+        (20,),
+        loss=loss,
+        standardize_target=False,
+        learning_rate_init=0.01,
+        random_state=0,
+        warm_start=True,
+        max_iter=50,
+    ).fit(X, TWO)
+    for call in (
+        lambda: model.fine_tune(X, then, max_iter=1),
+        lambda: copy.deepcopy(model).fit(X, then),
+    ):
+        with pytest.warns(UserWarning, match="y has changed its unit.*standardize_t"):
+            call()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(30):
+            model.partial_fit(X, then)
+    # where some of the last calls are of it, and where all are
+    assert 1 <= len(caught) <= 2
+
+
+@few_epochs
+def test_lbfgs_reaches_any_unit_without_a_scale():
+    model = RegularizedMLPRegressor(
+        (), solver="lbfgs", standardize_target=False, warm_start=True
+    ).fit(X, y)
+    assert model.fit(X, 1e4 * y).score(X, 1e4 * y) > 0.99
 
 
 @few_epochs

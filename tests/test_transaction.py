@@ -8,7 +8,15 @@ import warnings
 
 import numpy as np
 import pytest
-from common import all_weights, both_estimators, data_for, diabetes, few_epochs
+from common import (
+    FIGURES,
+    all_weights,
+    assert_same_fit,
+    both_estimators,
+    data_for,
+    diabetes,
+    few_epochs,
+)
 from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
@@ -302,6 +310,9 @@ class Waiting:
     def __deepcopy__(self, memo):
         return self
 
+    def __reduce__(self):
+        return Waiting, ()
+
     def __call__(self, X, rng):
         self.calls += 1
         if self.calls == self.n:
@@ -380,6 +391,78 @@ def test_predictions_during_a_fit_are_those_of_before(Estimator, warm_start):
         gradient = base.input_gradient(X, y)
         assert_array_equal(model.input_gradient(X, y), gradient)
     assert not np.array_equal(model.predict(X), expected) or is_classifier(model)
+
+
+COPIES = {
+    "deepcopy": copy.deepcopy,
+    "copy": copy.copy,
+    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
+    "prune": lambda model: model.prune(),
+}
+
+
+@both_estimators
+@pytest.mark.parametrize("method", ["fit", "warm_start", "partial_fit"])
+@pytest.mark.parametrize("way", COPIES)
+def test_copies_during_a_fit_are_of_before(Estimator, method, way):
+    """Weights, figures and targets' scale, in the first and in a later epoch."""
+    model, X, y = fitted(Estimator, "adam", warm_start=method == "warm_start")
+    base = copy.deepcopy(model)
+    other = y if is_classifier(model) else 100 * y
+    training = Training(
+        model,
+        lambda: (model.partial_fit if method == "partial_fit" else model.fit)(X, other),
+    )
+    # the last look at it comes after an epoch, where there is more than one
+    training.wait.n = 1 if method == "partial_fit" else 3
+    with training:
+        found = COPIES[way](model)
+        assert found.loss_curve_ == found._state.history.loss_curve
+        for name in FIGURES:
+            assert getattr(found, name) == getattr(base, name), name
+        assert_array_equal(found.predict(X), base.predict(X))
+    for name in FIGURES:
+        assert getattr(found, name) == getattr(base, name), name
+    if way != "prune":
+        for each in (found, base):
+            each.set_params(augmentation=None, warm_start=True)
+        assert_same_fit(found.fit(X, y), base.fit(X, y))
+
+
+def test_copies_during_a_first_fit_are_not_fitted():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor((6,), max_iter=3)
+    with Training(model, lambda: model.fit(X, y)):
+        found = [copy.deepcopy(model), pickle.loads(pickle.dumps(model)), clone(model)]
+    for each in found:
+        assert not hasattr(each, "_network")
+        assert not hasattr(each, "n_features_in_")
+
+
+def test_a_callers_own_thread_copies_what_is_there_now():
+    """A scorer keeps the network of each epoch."""
+    X, y = diabetes()
+    found = []
+
+    def score(model, X, y):
+        found.append(copy.deepcopy(model))
+        return -float(len(found))
+
+    RegularizedMLPRegressor(
+        (6,), max_iter=4, early_stopping=True, scoring=score, random_state=0
+    ).fit(X, y)
+    weights = [all_weights(each) for each in found[-2:]]
+    assert not np.array_equal(*weights)
+
+
+def test_a_copy_shares_no_list_that_grows():
+    model, X, y = fitted(RegularizedMLPRegressor, "adam")
+    found = copy.copy(model)
+    before = list(found.loss_curve_)
+    model.partial_fit(X, y)
+    assert found.loss_curve_ == before
+    assert found.learning_rates_ == found._state.history.learning_rates
+    assert len(found.learning_rates_) == len(before)
 
 
 def test_before_a_first_fit_is_done_there_is_none():
