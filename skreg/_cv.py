@@ -434,7 +434,10 @@ def chosen(scores, selection):
 
 
 def search_results(param, alphas, figures):
-    """``cv_results_`` with the keys of `GridSearchCV`."""
+    """``cv_results_`` with the keys of `GridSearchCV`.
+
+    A point that has diverged may have a score beyond all numbers.
+    """
     results = {}
     for name, column in [("fit_time", 2), ("score_time", 3), ("test_score", 0)]:
         if name == "test_score":
@@ -442,8 +445,9 @@ def search_results(param, alphas, figures):
             results["params"] = [{param: float(alpha)} for alpha in alphas]
             for k in range(figures.shape[1]):
                 results[f"split{k}_test_score"] = figures[:, k, column]
-        results[f"mean_{name}"] = figures[:, :, column].mean(axis=1)
-        results[f"std_{name}"] = figures[:, :, column].std(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            results[f"mean_{name}"] = figures[:, :, column].mean(axis=1)
+            results[f"std_{name}"] = figures[:, :, column].std(axis=1)
     ranks = rankdata(-results["mean_test_score"], method="min")
     results["rank_test_score"] = ranks.astype(np.int32)
     return results

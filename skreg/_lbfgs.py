@@ -154,8 +154,10 @@ class LBFGSTraining:
         network = self.problem.network
         params = self._weights(x)
         self.inputs.set_biases(params, as_read=False)
-        # what is not trained is as it was, bit for bit
-        network.params[self.trained] = params[self.trained]
+        # what is not trained is as it was, bit for bit; what is beyond the dtype is
+        # infinite, and looked for after the training
+        with np.errstate(over="ignore"):
+            network.params[self.trained] = params[self.trained]
         if network.statistics is not None:
             self.engine.gather_statistics(
                 network.params, self.problem.data, network.statistics

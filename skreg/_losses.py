@@ -75,18 +75,19 @@ def huber_location(y, weights, delta):
     """The m with sum_i w_i clip(m - y_i, -delta, delta) = 0, by column.
 
     The sum rises in m and is linear between the corners y_i - delta and y_i + delta.
+    A delta beyond the range of y clips nothing, and would take digits from the corners.
     """
-    if weights is None:
-        weights = np.ones(len(y))
+    weights = np.ones(len(y)) if weights is None else weights / weights.max()
     slope_changes = np.concatenate([weights, -weights])
     columns = []
     for column in y.T.astype(np.float64):
-        corners = np.concatenate([column - delta, column + delta])
+        reach = min(delta, np.ptp(column))
+        corners = np.concatenate([column - reach, column + reach])
         order = np.argsort(corners)
         corners = corners[order]
         slopes = np.cumsum(slope_changes[order])[:-1]
         rise = np.concatenate([[0.0], np.cumsum(slopes * np.diff(corners))])
-        columns.append(np.interp(delta * weights.sum(), rise, corners))
+        columns.append(np.interp(reach * weights.sum(), rise, corners))
     return np.array(columns)
 
 

@@ -245,11 +245,10 @@ class Network:
             flat = [array.ravel() for pair in parts for array in pair]
             if self.skip:
                 flat.append(self.skip_coef.ravel())
-            folded = Folded(
-                self.params.copy(),
-                self.statistics.values.copy(),
-                np.concatenate(flat).astype(self.dtype),
-            )
+            # what is beyond the dtype is infinite, and looked for after a training
+            with np.errstate(over="ignore"):
+                flat = np.concatenate(flat).astype(self.dtype)
+            folded = Folded(self.params.copy(), self.statistics.values.copy(), flat)
             self._folded = folded
         return folded.flat
 

@@ -137,8 +137,9 @@ def slope_that_pays(problem, correlation, units=(1.0, 1.0)):
     bounded = settings.max_norm is not None and min(settings.max_norm) < np.inf
     if (settings.weight_decay or bounded) and _is_shrunk(network):
         return 0.0
-    # the product of huge strengths is infinite: no slope pays
-    with np.errstate(over="ignore", invalid="ignore"):
+    # the product of huge strengths is infinite, as is one in a unit that is none: no
+    # slope pays
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         return _best_gain(network, settings, correlation, *units)
 
 

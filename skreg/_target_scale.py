@@ -17,9 +17,10 @@ two that has the lower loss on the new rows.
 
 Where y is fitted as it is, a network with a log link has the same choice: outputs as
 they are, or b + log(mean of y / mean of the predictions), which multiplies all of them.
-Means are far apart where their ratio is beyond FAR either way. Without a link, and without a
-scale, the user has asked for the unit of y: weights of another unit would be out of
-proportion to steps and penalties, so that nothing is moved but a warning is given.
+Means are far apart where their ratio is beyond FAR either way. Without a link, and
+without a scale, the user has asked for the unit of y: weights of another unit would be
+out of proportion to steps and penalties, so that nothing is moved but a warning is
+given.
 """
 
 import copy
@@ -233,22 +234,18 @@ class TargetScale:
             return (y / self._unit - mean) / scale
 
     def invert(self, t):
-        """Return y for t, in float64.
-
-        Where the scale itself is near the largest number, what would be beyond it is
-        that number.
-        """
+        """Return y for t, in float64; what would be beyond the largest number is it."""
         mean, scale, is_plain = self._in_units
         y = t.astype(np.float64)
-        # what overflows is infinite, of a network that is of no use
         with np.errstate(over="ignore"):
             y *= scale
             y += mean
             if not is_plain:
-                finite = np.isfinite(y)
                 y *= self._unit
-                largest = np.finfo(np.float64).max
-                np.clip(y, -largest, largest, out=y, where=finite)
+        if np.isinf(y).any():
+            largest = np.finfo(np.float64).max
+            # what overflows in the network is infinite, of one that is of no use
+            np.clip(y, -largest, largest, out=y, where=np.isfinite(t))
         return y
 
     def followed(self, moments):
