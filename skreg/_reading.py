@@ -170,7 +170,8 @@ def refuse_objects(values, name, *, labels):
         Whether they are classes, which must be texts where they are objects, or else
         values, which must be numbers.
     """
-    if is_plain(values) or hasattr(values, "indptr"):
+    # a y that is not there is validate_data's to say
+    if values is None or is_plain(values) or hasattr(values, "indptr"):
         return
     try:
         array = np.asarray(values)
