@@ -170,7 +170,8 @@ def refuse_objects(values, name, *, labels):
         Whether they are classes, which must be texts where they are objects, or else
         values, which must be numbers.
     """
-    if is_plain(values) or hasattr(values, "indptr"):
+    # a y that is not there is validate_data's to say
+    if values is None or is_plain(values) or hasattr(values, "indptr"):
         return
     try:
         array = np.asarray(values)
@@ -196,9 +197,11 @@ def refuse_objects(values, name, *, labels):
         if labels and not isinstance(value, str):
             kinds = sorted({type(value).__name__ for value in objects})
             raise ValueError(
-                f"{name} holds objects of type {', '.join(kinds)}; classes must be "
-                "numbers or texts of one type. Make an array of them first, such as "
-                "[str(label) for label in y], or y.astype(int) of whole numbers."
+                # scikit-learn's checks look for the first three words
+                f"Unknown label type: {name} holds objects of type {', '.join(kinds)}; "
+                "classes must be numbers or texts of one type. Make an array of them "
+                "first, such as [str(label) for label in y], or y.astype(int) of whole "
+                "numbers."
             )
         if not labels and not is_number(value):
             raise ValueError(
