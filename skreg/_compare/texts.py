@@ -382,10 +382,12 @@ def _is_code(text):
 
 
 def _are_times(texts):
-    found = [TIME.fullmatch(text) for text in texts]
-    if not found or not all(found) or any(seconds_of(text) is None for text in texts):
-        return False
-    forms = {(match["seconds"] is None, match["half"] is None) for match in found}
+    forms = set()
+    for text in texts:
+        found = TIME.fullmatch(text)
+        if found is None or seconds_of(text) is None:
+            return False
+        forms.add((found["seconds"] is None, found["half"] is None))
     return len(forms) == 1
 
 
