@@ -1,4 +1,4 @@
-"""Numbers and dates that stand in a table as texts."""
+"""Numbers, times and dates that stand in a table as texts."""
 
 import re
 
@@ -16,10 +16,13 @@ MISSING = frozenset(
 GAPS = MISSING | {
     *("?", "-", "--", "–", "—", ".", "missing", "nat", "n.a."),
     *("#div/0!", "#name?", "#num!", "#ref!", "#value!"),
+    *("0000-00-00", "0000-00-00 00:00:00"),
 }
 TRUTHS = {"true": True, "false": False}
 
 SPACES = " \u00a0\u2009\u202f"
+# ASCII's, the minus of mathematics, and the dash that text programs make of it.
+MINUS = "-−–"
 CURRENCY = (
     r"US\$|R\$|[$€£¥₹₽₩₺₫฿]|zł|kr\.?|Kč|Rs\.?|Fr\.|"
     "USD|EUR|GBP|CHF|JPY|CNY|INR|SEK|NOK|DKK|PLN|CZK|HUF|AUD|CAD|NZD|BRL|MXN|ZAR|TRY"
@@ -39,15 +42,22 @@ def _number_pattern(decimal):
     )
     digits = rf"(?:(?:{whole})(?:{mark}\d*)?|{mark}\d+)(?:[eE][+-]?\d+)?"
     return re.compile(
-        rf"(?P<open>\()?(?P<sign>[+\-−]?)\s*(?P<before>{CURRENCY})?\s*"
-        rf"(?P<inner>[+\-−]?)(?P<digits>{digits})\s*(?P<after>{CURRENCY})?\s*"
+        rf"(?P<open>\()?(?P<sign>[{MINUS}+]?)\s*(?P<before>{CURRENCY})?\s*"
+        rf"(?P<inner>[{MINUS}+]?)(?P<digits>{digits})\s*(?P<after>{CURRENCY})?\s*"
         r"(?P<percent>%)?(?(open)\))",
         re.ASCII,
     )
 
 
 NUMBER = {decimal: _number_pattern(decimal) for decimal in ".,"}
-INFINITE = re.compile(r"[+\-−]?inf(inity)?", re.IGNORECASE)
+INFINITE = re.compile(rf"[{MINUS}+]?inf(inity)?", re.IGNORECASE)
+# Two digits of minutes: 16:9 and 2:1 are ratios. Days stand as pandas writes them.
+TIME = re.compile(
+    rf"(?:(?P<days>[{MINUS}+]?\d+) days? [+]?)?(?P<sign>[{MINUS}+]?)"
+    r"(?P<hours>\d+):(?P<minutes>[0-5]\d)(?::(?P<seconds>[0-5]\d(?:\.\d+)?))?"
+    r"(?:\s*(?P<half>[ap])\.?m\.?)?",
+    re.ASCII | re.IGNORECASE,
+)
 
 
 def match_number(text, decimal):
@@ -86,22 +96,55 @@ def number_of(text, decimal):
             return np.nan
         if plain in TRUTHS:
             return float(TRUTHS[plain])
-        return float(text.replace("−", "-")) if INFINITE.fullmatch(text) else None
+        if not INFINITE.fullmatch(text):
+            return None
+        return -np.inf if text[0] in MINUS else np.inf
     digits = re.sub(
         f"[{SPACES}'’{',' if decimal == '.' else '.'}]", "", found["digits"]
     )
     value = float(digits.replace(",", "."))
     signs = found["sign"] + found["inner"] + ("-" if found["open"] else "")
-    return -value if sum(map(signs.count, "-−")) % 2 else value
+    return -value if sum(map(signs.count, MINUS)) % 2 else value
 
 
-def as_numbers(values, decimal):
+def seconds_of(text):
+    """Return the seconds of a time of day or a duration, None where it is neither.
+
+    Parameters
+    ----------
+    text : str
+        Such as 1:30, 01:30:15.5, 1:30 PM or 2 days 01:30:00; hours stand first.
+
+    Returns
+    -------
+    float or None
+        NaN for a missing value.
+    """
+    text = text.strip()
+    found = TIME.fullmatch(text)
+    if found is None:
+        return np.nan if text.casefold() in GAPS else None
+    hours = int(found["hours"])
+    if found["half"]:
+        if not 1 <= hours <= 12 or found["days"] or found["sign"]:
+            return None
+        hours = hours % 12 + 12 * (found["half"] in "pP")
+    within = 60 * (60 * hours + int(found["minutes"])) + float(found["seconds"] or 0)
+    days = found["days"] or "0"
+    whole = (-1 if days[0] in MINUS else 1) * int(days.lstrip(f"+{MINUS}"))
+    return 86_400.0 * whole + (-within if found["sign"] in [*MINUS] else within)
+
+
+def as_numbers(values, read, what):
     """Read numbers among which there are texts.
 
     Parameters
     ----------
     values : ndarray of object
-    decimal : {".", ","}
+    read : callable
+        Returns the number that a text stands for, or None.
+    what : str
+        What such a text is, for the error.
 
     Returns
     -------
@@ -110,7 +153,7 @@ def as_numbers(values, decimal):
     Raises
     ------
     ValueError
-        With the first text that is no number.
+        With the first text that is no such number.
     """
     known = {}
     numbers = np.empty(len(values))
@@ -119,9 +162,9 @@ def as_numbers(values, decimal):
             numbers[i] = np.nan if pd.isna(value) else float(value)
             continue
         if value not in known:
-            known[value] = number_of(value, decimal)
+            known[value] = read(value)
         if known[value] is None:
-            raise ValueError(f"{value!r}, which is no number")
+            raise ValueError(f"{value!r}, which is no {what}")
         numbers[i] = known[value]
     return numbers
 

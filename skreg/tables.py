@@ -3,6 +3,8 @@
 Needs pandas, which `skreg[cli]` installs.
 """
 
+from datetime import time
+
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
@@ -34,10 +36,14 @@ class TableCleaner(
           and of percent are left out.
         - `"number, decimal comma"`: texts are read with a decimal comma, and points
           between thousands.
+        - `"time"`: times of day and durations, or texts such as `"1:30"`, `"1:30:15"`
+          and `"1:30 PM"`, in seconds.
         - `"date"`: dates, or texts as ISO 8601 has them. A date becomes the days since
           1970, and its place in the year, week and day, each as sine and cosine.
         - a format such as `"%d/%m/%Y"`: texts are read as dates of that form.
         - `"text"`: categories; any value is turned into its text.
+        - `"code"`: categories of digits such as `"01234"`. Numbers are refused, for
+          they have lost the zeros that codes begin with.
 
     Attributes
     ----------
@@ -168,13 +174,17 @@ def _select(X, names):
 
 
 def _read(column, kind):
-    from ._texts import as_dates
+    from ._texts import MISSING, as_dates
 
     try:
         if kind in DECIMAL_MARKS:
             return _as_number(column, DECIMAL_MARKS[kind])
+        if kind == "time":
+            return _as_seconds(column)
         if kind == "text":
-            return _as_text(column)
+            return _as_text(column, MISSING)
+        if kind == "code":
+            return _as_code(column)
         if kind == "date" or "%" in kind:
             return _as_cycles(as_dates(column, "ISO8601" if kind == "date" else kind))
     except (TypeError, ValueError) as error:
@@ -184,7 +194,7 @@ def _read(column, kind):
         ) from error
     raise ValueError(
         f"columns[{column.name!r}] must be {', '.join(map(repr, DECIMAL_MARKS))}, "
-        f"'date', a format such as '%d/%m/%Y', or 'text'; got {kind!r}."
+        f"'time', 'date', a format such as '%d/%m/%Y', 'text' or 'code'; got {kind!r}."
     )
 
 
@@ -192,26 +202,57 @@ def _as_number(column, decimal):
     import pandas as pd
     from pandas.api import types
 
-    from ._texts import as_numbers
+    from ._texts import as_numbers, number_of
 
     if types.is_timedelta64_dtype(column):
         column = column.dt.total_seconds()
     if types.is_numeric_dtype(column):
         values = column.to_numpy(dtype=float, na_value=np.nan)
     else:
-        values = as_numbers(column.to_numpy(dtype=object), decimal)
+        values = as_numbers(
+            column.to_numpy(dtype=object),
+            lambda text: number_of(text, decimal),
+            "number",
+        )
     values = np.where(np.isfinite(values), values, np.nan)
     return pd.Series(values, column.index, name=column.name)
 
 
-def _as_text(column):
-    """Texts that stand for a missing value are missing, as pandas.read_csv has it."""
-    from ._texts import MISSING
+def _as_seconds(column):
+    import pandas as pd
+    from pandas.api import types
 
+    from ._texts import as_numbers, seconds_of
+
+    if types.is_timedelta64_dtype(column) or types.is_numeric_dtype(column):
+        return _as_number(column, ".")
+    values = column.astype(object).map(
+        lambda value: str(value) if isinstance(value, time) else value
+    )
+    seconds = as_numbers(values.to_numpy(dtype=object), seconds_of, "time")
+    return pd.Series(seconds, column.index, name=column.name)
+
+
+def _as_code(column):
+    """Refuse numbers: 01234 that was read as 1234 is a code no more."""
+    from ._texts import GAPS
+
+    numbers = [v for v in column.dropna() if not isinstance(v, str)]
+    if numbers:
+        raise ValueError(
+            f"{numbers[0]!r}, a number, which has lost the zeros that it may have "
+            "begun with (read it as text: "
+            f"pandas.read_csv(..., dtype={{{column.name!r}: str}}))"
+        )
+    return _as_text(column, GAPS)
+
+
+def _as_text(column, gaps):
+    """Texts that stand for a missing value are missing, as pandas.read_csv has it."""
     values = column.astype(object).where(column.notna(), np.nan)
     values = values.map(lambda value: str(value).strip(), na_action="ignore")
-    gaps = values.isna() | values.map(lambda value: str(value).casefold() in MISSING)
-    return values.where(~gaps, np.nan).astype(object)
+    missing = values.isna() | values.map(lambda value: str(value).casefold() in gaps)
+    return values.where(~missing, np.nan).astype(object)
 
 
 def _names_of_cycles(name):
@@ -226,7 +267,7 @@ def _as_cycles(dates):
     """Days since 1970, and the place in the year, the week and the day."""
     import pandas as pd
 
-    days = (dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    days = (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
     angles = [2 * np.pi * days / length for length in CYCLES_IN_DAYS.values()]
     waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
     names = [dates.name, *_names_of_cycles(dates.name)]

@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import time
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -10,13 +11,15 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+from joblib import wrap_non_picklable_objects
 from rich.console import Console
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso, LinearRegression, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from skreg._compare import budget, crossvalidation
 from skreg._compare.budget import Budget, OutOfTime, stop_at
@@ -429,6 +432,25 @@ def test_a_fit_that_the_deadline_finds_at_work_is_stopped(monkeypatch):
     assert "time limit was reached (0 of 2" in comparison.left_out[0].failure
 
 
+def test_processes_that_do_not_stop_are_ended():
+    # As a compiled call, a sleep ends for no exception.
+    sleep = wrap_non_picklable_objects(lambda X: time.sleep(600))
+    deaf = make_pipeline(FunctionTransformer(sleep), Ridge())
+    candidates = [candidate_of(Ridge(), "quick"), candidate_of(deaf, "deaf")]
+    folds = list(
+        cross_validate(
+            problem_of(linear_table()),
+            candidates,
+            settings_of(n_jobs=2),
+            budget.now() + 20,
+        )
+    )
+    assert sorted((fold.candidate, fold.failure) for fold in folds) == [
+        *[("deaf", "the time limit was reached")] * 2,
+        *[("quick", "")] * 2,
+    ]
+
+
 def test_a_search_is_stopped_as_its_fits_are(monkeypatch):
     search = GridSearchCV(Endless(), {"fit_intercept": [True, False]}, cv=2)
     comparison = folds_within(100, [candidate_of(search, "search")], monkeypatch)
@@ -468,10 +490,19 @@ def test_work_in_time_is_left_alone(monkeypatch):
         raise AssertionError("the work was started")
 
 
-def test_the_time_is_for_folds_and_for_what_follows():
+def test_the_time_is_for_folds_and_for_what_follows(monkeypatch):
+    monkeypatch.setattr(budget, "now", lambda: 100.0)
     assert Budget.of(100, None) == Budget(np.inf, np.inf)
     whole = Budget.of(100, 60)
     assert 100 < whole.folds < whole.fits < 160
+
+
+def test_a_slow_start_leaves_more_time_to_the_files(monkeypatch):
+    clock = Clock(monkeypatch)
+    assert Budget.of(clock.time - 1, 100).fits == clock.time + 94
+    assert Budget.of(clock.time - 50, 100).fits == clock.time + 35
+    late = Budget.of(clock.time - 90, 100)
+    assert late.folds == late.fits < clock.time
 
 
 def fold_of_search(name, elapsed):

@@ -1,6 +1,7 @@
 """What `skreg compare` makes of the texts in a file, and what it leaves out."""
 
 import bz2
+import datetime
 import gzip
 import io
 import lzma
@@ -210,6 +211,7 @@ def test_a_header_of_numbers_is_pointed_out(write):
         (["12,5%", "5%"], [12.5, 5]),
         (["(1,234.50)", "7.00"], [-1234.5, 7]),
         (["−1.5", "2"], [-1.5, 2]),
+        (["–1.5", "2"], [-1.5, 2]),
         (["1", "NA", "?", "", "null", "-", "#DIV/0!"], [1] + [None] * 6),
         (["1,5", "NA"], [1.5, None]),
         (["inf", "1.5"], [np.inf, 1.5]),
@@ -238,6 +240,14 @@ def test_texts_are_the_numbers_that_they_mean(write, texts, numbers, separator):
         (["12%", "0.5", "7%"], "not all in one form"),
         (["1.5", "2,5", "3.5"], "not all in one form"),
         ([*map(str, range(9)), "about ten"], "but not 'about ten'"),
+        (["<0.01", "0.5", "0.7"], "but not '<0.01'"),
+        (["5 kg", "7.5kg", "1.5k"], "5 kg is more than a number"),
+        (["5-", "7.50-"], "5- is more than a number"),
+        (["1:30:15", "2:45"], "most values are times"),
+        (["2024Q1", "2024-Q2", "Q3 2024"], "most values are dates"),
+        (["2024-01-01 10:00:00 CET", "2024-01-02 10:00:00 CET"], "values are dates"),
+        (["01234", "98765"], "01234 begins with a zero, so the values are codes"),
+        (["12345678901234567", "2"], "has too many digits, so the values are codes"),
         (["01/02/2024", "13/02/2024", "01/25/2024"], "most values are dates"),
     ],
 )
@@ -246,6 +256,77 @@ def test_what_stays_text_although_it_looks_like_numbers_is_said(write, texts, wo
     table = read_table(path)
     assert table.frame["a"].tolist() == texts
     assert any(note.startswith("a: ") and words in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    "texts", [["1.2.3", "1.2.4", "2.0.1"], ["10.0.0.1", "192.168.0.1"], ["16:9", "4:3"]]
+)
+def test_what_is_no_number_nor_date_is_text_without_a_word(write, texts):
+    table = read_table(write("\n".join(["a;b", *(f"{text};1" for text in texts)])))
+    assert table.frame["a"].tolist() == texts
+    assert table.notes == []
+
+
+@pytest.mark.parametrize(
+    ("texts", "seconds"),
+    [
+        (["1:30", "02:45", "25:00", "-0:10"], [5400, 9900, 90000, -600]),
+        (["1:30", "NA", "", "?"], [5400, None, None, None]),
+        (["01:30:15", "0:00:00.5"], [5415, 0.5]),
+        (["1:30 PM", "12:05 am", "12:00 p.m."], [48600, 300, 43200]),
+        (["1 days 02:00:00", "-1 days +23:59:59"], [93600, -1]),
+    ],
+)
+def test_times_are_seconds(write, texts, seconds):
+    table = pd.DataFrame({"a": texts, "b": "x"})
+    read = read_table(write(table.to_csv(sep=";", index=False)))
+    assert [None if pd.isna(v) else v for v in read.frame["a"]] == seconds
+    assert read.notes == [f"a: {texts[0]} is read as {seconds[0]:g} seconds."]
+    columns = find_columns(read.frame[["a"]], read.kinds)
+    assert columns.numbers == ["a"]
+    for given in (read.frame, table):
+        cleaned = columns.cleaner().fit_transform(given)["a"]
+        np.testing.assert_array_equal(cleaned, np.array(seconds, dtype=float))
+
+
+def test_times_of_parquet_are_seconds():
+    times = pd.DataFrame({"a": [datetime.time(1, 30), None, datetime.time(13, 0, 1)]})
+    columns = find_columns(times)
+    assert columns.numbers == ["a"]
+    cleaned = columns.cleaner().fit_transform(times)["a"]
+    np.testing.assert_array_equal(cleaned, [5400, np.nan, 46801])
+
+
+def test_codes_are_categories_that_a_pipeline_takes_as_texts_alone(write):
+    path = write("zip;b\n01234;1\n98765;2\n?;3\n")
+    read = read_table(path)
+    assert column(path, "zip") == ["01234", "98765", None]
+    cleaner = find_columns(read.frame[["zip"]], read.kinds).cleaner()
+    texts = pd.DataFrame({"zip": ["01234", "98765", "?"]})
+    pd.testing.assert_frame_equal(
+        cleaner.fit_transform(texts), cleaner.transform(read.frame)
+    )
+    with pytest.raises(ValueError, match=r"1234, a number.*dtype=\{'zip': str\}"):
+        cleaner.transform(pd.DataFrame({"zip": [1234, 98765]}))
+
+
+@pytest.mark.parametrize("text", ["1e400", "-1e400", "inf"])
+def test_numbers_that_are_not_finite_are_said(write, text):
+    notes = read_table(write(f"a,b\n{text},x\n2,y\n")).notes
+    assert notes == [f"a: {text} is not finite and counts as missing."]
+
+
+def test_dates_with_and_without_a_time_zone_are_said(write):
+    path = write("a;b\n2024-01-01T10:00:00;1\n2024-07-01T10:00:00+02:00;2\n")
+    assert "without a time zone are taken as universal" in read_table(path).notes[0]
+
+
+def test_dates_that_are_none_and_dates_far_off(write):
+    read = read_table(write("a;b\n0000-00-00;1\n9999-12-31;2\n2024-01-02;3\n"))
+    days = (
+        find_columns(read.frame[["a"]], read.kinds).cleaner().fit_transform(read.frame)
+    )
+    np.testing.assert_array_equal(days["a"], [np.nan, 2932896, 19724])
 
 
 def test_one_column_tells_the_decimal_mark_of_the_others(write):
@@ -345,6 +426,29 @@ def test_texts_of_the_target_stay_texts(write, missing):
     problem = load_problem(write("x,level\n" + rows), "level", "auto", 2)
     assert sorted(set(problem.y)) == sorted([missing, "low", "high"])
     assert len(problem.y) == 60
+    assert f"level: {missing} is a class; a missing value is an empty field." in (
+        problem.notes
+    )
+
+
+@pytest.mark.parametrize("missing", ["None", "NA", "null", "?", "-", "#N/A"])
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        (["0", "1"], [0, 1]),
+        (["1.5", "2.25"], [1.5, 2.25]),
+        (["true", "False"], [True, False]),
+        (["007", "010"], ["007", "010"]),
+        (["1:30", "2:45"], [5400, 9900]),
+    ],
+)
+def test_gaps_beside_digits_and_truths_of_the_target_are_missing(
+    write, missing, values, read
+):
+    rows = "".join(f"{i % 7},{[*values, missing][i % 3]}\n" for i in range(60))
+    problem = load_problem(write("x,y\n" + rows), "y", "auto", 2)
+    assert sorted(set(problem.y)) == sorted(read)
+    assert "Rows left out for want of y: 20." in problem.notes
 
 
 def test_all_classes_may_look_missing(write):

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 GLANCE = 0.05
 # Seconds until work that went on regardless is stopped again.
 PATIENCE = 2.0
+# Seconds after which processes that do not stop by themselves are ended: some import
+# what they need, some are in a compiled call.
+GRACE = 0.5
 
 
 class OutOfTime(BaseException):
@@ -28,6 +31,9 @@ def now():
 # What is left is for the final fits and the files.
 SHARE_OF_FOLDS = 0.75
 SHARE_OF_FITS = 0.95
+# The files take this share of the time that the start has taken, imports and all: on a
+# machine with other work, both take longer.
+SHARE_OF_START = 0.3
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,9 @@ class Budget:
         """Divide the seconds after a start; None for as many as it takes."""
         if limit is None:
             return cls()
-        return cls(start + SHARE_OF_FOLDS * limit, start + SHARE_OF_FITS * limit)
+        late = SHARE_OF_START * (now() - start)
+        fits = start + min(SHARE_OF_FITS * limit, limit - late)
+        return cls(min(start + SHARE_OF_FOLDS * limit, fits), fits)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from skreg._texts import as_dates
 from skreg.tables import TableCleaner
 
 # A category in fewer than 0.5 % of the rows is pooled with the other rare ones.
@@ -67,7 +68,9 @@ NUMBERS_OF_ROWS = frozenset(
     ]
 )
 
-NUMBER_KINDS = {"boolean", "decimal", "floating", "integer", "mixed-integer-float"}
+NUMBER_KINDS = {
+    *("boolean", "decimal", "floating", "integer", "mixed-integer-float", "time"),
+}
 DATE_KINDS = {"date", "datetime", "datetime64"}
 
 is_number = make_column_selector(dtype_include=float)
@@ -92,14 +95,15 @@ class Columns:
         """Return the pipeline step that gives each column its kind's type."""
         columns = {name: self.kinds.get(name, "number") for name in self.numbers}
         columns |= {name: self.kinds.get(name, "date") for name in self.dates}
-        return TableCleaner(columns | dict.fromkeys(self.texts, "text"))
+        columns |= {name: self.kinds.get(name, "text") for name in self.texts}
+        return TableCleaner(columns)
 
 
 def find_columns(table, kinds=None):
     """Sort the columns of a table by kind.
 
-    Booleans and durations count as numbers. A text column in which every value starts
-    as an ISO date does is a date. Useless columns are constant, empty, or hold values
+    Booleans, times of day and durations count as numbers. A text column in which every
+    value is an ISO date is a date. Useless columns are constant, empty, or hold values
     such as lists.
 
     Parameters
@@ -115,7 +119,10 @@ def find_columns(table, kinds=None):
     by_kind = {"number": [], "date": [], "text": [], "useless": []}
     for name in table.columns:
         by_kind[_kind(table[name])].append(name)
-    return Columns(*by_kind.values(), kinds or {})
+    times = [
+        name for name in by_kind["number"] if types.infer_dtype(table[name]) == "time"
+    ]
+    return Columns(*by_kind.values(), dict.fromkeys(times, "time") | (kinds or {}))
 
 
 def find_row_numbers(table):
@@ -206,7 +213,12 @@ def _kind(column):
 
 
 def _is_iso_date(column):
-    return column.dropna().astype(str).str.match(ISO_DATE).all()
+    if not column.dropna().astype(str).str.match(ISO_DATE).all():
+        return False
+    try:
+        return bool(as_dates(column, "ISO8601").notna().any())
+    except ValueError:
+        return False
 
 
 def scaling_encoder():

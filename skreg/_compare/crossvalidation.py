@@ -94,7 +94,7 @@ def cross_validate(problem, candidates, settings, deadline=math.inf):
 
     A candidate whose folds, by the time of those that are done, will not all be done by
     the deadline is given up at once, so that the next ones have the time. A fit that
-    the deadline finds at work is stopped.
+    the deadline finds at work is stopped; processes that do not stop are ended.
 
     Parameters
     ----------
@@ -122,37 +122,35 @@ def cross_validate(problem, candidates, settings, deadline=math.inf):
                         *(candidate, problem, settings.scoring, number),
                         *(train, test, deadline),
                     )
-                else:
-                    plan.skipped.append(
-                        Fold(candidate.name, number, failure=OUT_OF_TIME)
-                    )
 
     # Without a limit, jobs wait in the processes; with one, they wait for its decision.
     ahead = "2*n_jobs" if deadline == math.inf else "n_jobs"
     parallel = joblib.Parallel(
         settings.n_jobs, return_as="generator_unordered", pre_dispatch=ahead
     )
-    for fold in parallel(jobs()):
+    missing = {(c.name, number) for c in candidates for number in range(len(parts))}
+    results = parallel(jobs())
+    while True:
+        try:
+            with budget.stop_at(deadline + budget.GRACE):
+                fold = next(results)
+        except (StopIteration, budget.OutOfTime):
+            break
+        missing.remove((fold.candidate, fold.number))
         plan.learn(fold)
         yield fold
-    yield from plan.skipped
+    for name, number in sorted(missing):
+        yield Fold(name, number, failure=OUT_OF_TIME)
 
 
 class Plan:
-    """Which folds are worth starting before a deadline.
-
-    Attributes
-    ----------
-    skipped : list of Fold
-        Those that were not.
-    """
+    """Which folds are worth starting before a deadline."""
 
     def __init__(self, deadline, n_jobs):
         self.deadline = deadline
         self.n_jobs = n_jobs
         self.seconds = {}
         self.given_up = set()
-        self.skipped = []
 
     def allows(self, name, folds):
         """Whether a candidate's last so many folds should be started."""

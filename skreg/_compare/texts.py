@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -11,10 +12,12 @@ from skreg._texts import (
     GAPS,
     INFINITE,
     MISSING,
+    TIME,
     TRUTHS,
     as_numbers,
     match_number,
     number_of,
+    seconds_of,
 )
 
 KINDS = {".": "number", ",": "number, decimal comma"}
@@ -33,9 +36,18 @@ PLAIN = re.compile(r"[+-]?\d*\.?\d+(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 ZONE = re.compile(r"(Z|[+-]\d\d:?\d\d)$")
 ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 DATE_IN_DIGITS = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])")
+# A number with a bound, a sign or a short unit: >5, 5-, 5kg, 1.5k.
+QUALIFIED = re.compile(r"(?:[<>≤≥~≈]=?\s*)?(?P<number>.*\d)(?:\s*[^\d\s,.%]{1,4})?")
+DAY = "(?:0?[1-9]|[12][0-9]|3[01])"
+LIKE_A_DATE = re.compile(
+    rf"(?:{DAY}(?P<mark>[/.-]){DAY}(?P=mark)(?:\d{{4}}|\d\d)"
+    rf"|\d{{4}}(?P<sign>[/.-]){DAY}(?P=sign){DAY})(?:[ T,].*)?"
+    r"|\d{4}[ -]?[QW]\d\d?|Q[1-4][ /-]?\d{4}",
+    re.ASCII,
+)
 
 # A column of which so many values are numbers is named where it stays text.
-NEARLY = 0.8
+NEARLY = 0.6
 # Different values that are looked at before all of them are.
 GLANCE = 1000
 
@@ -94,7 +106,10 @@ class Look:
     decided : bool
         Whether it is no matter, or no question, which of the two is taken.
     is_code : bool
-        Whether classes are codes such as 007, whose zeros count.
+        Whether they are codes such as 007, whose zeros count, or digits of which a
+        number would keep only the first.
+    is_time : bool
+        Whether all are times or durations of one form.
     is_plain : bool
         Whether all are numbers as Python writes them.
     forms : list of str
@@ -114,15 +129,17 @@ class Look:
             text in TRUTHS for text in self.folded[~self.is_gap]
         )
         self.is_plain = False
+        self.is_code = all(map(str.isdecimal, self.different)) and any(
+            map(_is_code, self.different)
+        )
+        self.is_time = _are_times(self.different)
+        if self.is_code or self.is_time:
+            self.marks, self.decided, self.forms = set(), True, []
+            return
         self.marks, self.decided = self._find_marks()
         self.forms = [] if self.marks or self.is_truth else self._find_forms()
         if self.marks and all(map(DATE_IN_DIGITS.fullmatch, self.different)):
             self.forms = self._find_forms()
-        self.is_code = is_target and any(
-            re.fullmatch(r"0\d+", text) for text in self.different
-        )
-        if self.is_code:
-            self.marks, self.forms = set(), []
 
     def _find_marks(self):
         """Return the decimal marks that fit all values, and whether that is certain.
@@ -189,20 +206,25 @@ class Look:
             return self._dates(form)
         if self.is_truth:
             return self._truths(), None, ""
+        if self.is_time:
+            numbers = as_numbers(self.distinct, seconds_of, "time")
+            text = self.different[0]
+            said = f"{text} is read as {seconds_of(text):g} seconds."
+            return self._column(numbers), "time", said
+        if self.is_code:
+            return self._words(GAPS), "code", self._why_code()
         marks = self.marks
         if forced and marks and forced not in marks:
-            return (
-                self._words(),
-                None,
-                (
-                    f"{self._example(forced)} is no number with --decimal {forced}, so "
-                    "the column is text."
-                ),
+            why = (
+                f"{self._example(forced)} is no number with --decimal {forced}, so the "
+                "column is text."
             )
+            return self._words(MISSING), None, why
         if marks:
             own = forced or (mark if mark in marks else next(iter(marks)))
             return self._numbers(own)
-        return self._words(), None, "" if self.is_code else self._nearly_numbers()
+        said = f"{self._nearly_numbers()} {self._classes_like_gaps()}".strip()
+        return self._words({""} if self.is_target else MISSING), None, said
 
     def _example(self, mark):
         return next(t for t in self.different if match_number(t, mark) is None)
@@ -212,14 +234,24 @@ class Look:
             numbers = np.full(len(self.distinct), np.nan)
             numbers[~self.is_gap] = self.different.astype(float)
         else:
-            numbers = as_numbers(self.distinct, mark)
-        numbers = pd.Series(numbers[self.codes])
-        is_whole = (numbers % 1 == 0).all() and numbers.abs().max() < 2**53
+            numbers = as_numbers(
+                self.distinct, partial(number_of, decimal=mark), "number"
+            )
+        column, said = self._column(numbers), self._signs(mark)
+        infinite = self.distinct[np.isinf(numbers)]
+        if len(infinite):
+            said += [f"{infinite[0]} is not finite and counts as missing"]
+        is_whole = (column % 1 == 0).all() and column.abs().max() < 2**53
         if is_whole and not any(mark in text for text in self.different):
-            numbers = numbers.astype("int64")
-        return numbers, KINDS[mark], self._signs(mark)
+            column = column.astype("int64")
+        return column, KINDS[mark], f"{', '.join(said)}." if said else ""
+
+    def _column(self, values):
+        """Put a value for each different text in the texts' places."""
+        return pd.Series(values[self.codes])
 
     def _signs(self, mark):
+        """Say what is left out of numbers."""
         found = [match_number(text, mark) for text in self.different[:GLANCE]]
         found = [match for match in found if match]
         signs = {match["before"] or match["after"] for match in found} - {None}
@@ -228,11 +260,11 @@ class Look:
             said.append("12% is read as 12")
         if any(match["open"] for match in found):
             said.append("brackets are read as minus")
-        return f"{', '.join(said)}." if said else ""
+        return said
 
     def _truths(self):
         values = [TRUTHS.get(text) for text in self.folded]
-        column = pd.Series(np.array(values, dtype=object)[self.codes])
+        column = self._column(np.array(values, dtype=object))
         return column if column.isna().any() else column.astype(bool)
 
     def _dates(self, form):
@@ -240,22 +272,39 @@ class Look:
         dates = pd.to_datetime(texts, format=form, utc=True)
         column = dates.iloc[self.codes].reset_index(drop=True)
         if form == "ISO8601":
-            return column, "date", ""
+            zones = {bool(ZONE.search(text)) for text in self.different}
+            mixed = "dates without a time zone are taken as universal time."
+            return column, "date", mixed if len(zones) > 1 else ""
         return column, form, f"read as dates of the form {form}."
 
-    def _words(self):
-        empty = {""} if self.is_target else MISSING
+    def _words(self, empty):
         words = [
             None if folded in empty else text
             for text, folded in zip(self.distinct, self.folded, strict=True)
         ]
         return pd.Series([words[code] for code in self.codes])
 
+    def _why_code(self):
+        text = next(filter(_is_code, self.different))
+        why = "begins with a zero" if text[0] == "0" else "has too many digits"
+        return (
+            f"{text} {why}, so the values are codes, not numbers. Rewrite them if they "
+            "are quantities."
+        )
+
+    def _classes_like_gaps(self):
+        """Name a class of words that elsewhere is a missing value."""
+        gaps = [text for text in self.distinct[self.is_gap] if text]
+        if not self.is_target or not gaps or not len(self.different):
+            return ""
+        return f"{gaps[0]} is a class; a missing value is an empty field."
+
     def _nearly_numbers(self):
         """Name what keeps a column of numbers from being one."""
         for what, test in (
             ("numbers", lambda text: any(match_number(text, mark) for mark in KINDS)),
-            ("dates", lambda text: re.fullmatch(r"\d+([/.-])\d+\1\d+.*", text)),
+            ("times", TIME.fullmatch),
+            ("dates", LIKE_A_DATE.fullmatch),
         ):
             is_one = np.array([bool(test(text)) for text in self.different], dtype=bool)
             if not len(is_one) or is_one.mean() < NEARLY:
@@ -265,10 +314,16 @@ class Look:
             why = (
                 f"not {shown}"
                 if len(others)
-                else "not all in one form (decimal marks, currencies, percent, order)"
+                else "not all in one form that is known (marks, signs, order, zone)"
             )
             return f"most values are {what}, but {why}, so it is text. Clean it first."
-        return ""
+        qualified = [text for text in self.different if _is_qualified(text)]
+        if self.is_target or len(qualified) < NEARLY * max(1, len(self.different)):
+            return ""
+        return (
+            f"{qualified[0]} is more than a number, so the column is text. If it is a "
+            "quantity, write the number alone."
+        )
 
 
 def _file_mark(looks, decimal, separator):
@@ -321,6 +376,26 @@ def _order(form):
     return "day" if form.index("%d") < form.index("%m") else "month"
 
 
+def _is_code(text):
+    """Whether a number would lose digits of a text of digits."""
+    return (len(text) > 1 and text[0] == "0") or float(text) >= 2**53
+
+
+def _are_times(texts):
+    forms = set()
+    for text in texts:
+        found = TIME.fullmatch(text)
+        if found is None or seconds_of(text) is None:
+            return False
+        forms.add((found["seconds"] is None, found["half"] is None))
+    return len(forms) == 1
+
+
+def _is_qualified(text):
+    found = QUALIFIED.fullmatch(text)
+    return bool(found) and any(match_number(found["number"], mark) for mark in KINDS)
+
+
 def _are_plain(texts):
     """Whether all texts are numbers as Python writes them, which are read at once."""
     return all(map(PLAIN.fullmatch, texts))
@@ -334,7 +409,7 @@ def _formats_like(text):
     dated = [
         f"{day}{gap}{time}{zone}" for day, time, zone in product(DAYS, times, zones)
     ]
-    return [*times, *dated] if times else DAYS
+    return dated if times else DAYS
 
 
 def _parses(text, form):
