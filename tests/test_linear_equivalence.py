@@ -22,8 +22,8 @@ from sklearn.utils.fixes import parse_version
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
-# Rounding can end a search above a tol of 1e-11 where columns go together. lbfgs says so;
-# whether the solution is the right one is what is tested.
+# Rounding can end a search above a tol of 1e-11 where columns go together. lbfgs says
+# so; whether the solution is the right one is what is tested.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:lbfgs has not converged .* finds no lower loss"
 )

@@ -202,3 +202,14 @@ def test_best_constant_of_a_class_without_weight_is_finite():
     )
     assert np.isfinite(best).all()
     assert best[0] > best[1] == best[2]
+
+
+@pytest.mark.parametrize("delta", [10.0, 1e8, 1e30, 1e300])
+@pytest.mark.parametrize("weight", [None, 1.0, 1e300])
+def test_best_constant_of_a_huge_huber_delta_is_the_mean(delta, weight):
+    y = np.random.default_rng(0).normal(size=(50, 2))
+    share = np.linspace(1, 2, 50)
+    weights = None if weight is None else weight * share
+    mean = np.average(y, axis=0, weights=None if weight is None else share)
+    found = LOSSES["huber"].best_constant(y, weights, delta)
+    np.testing.assert_allclose(found, mean, rtol=1e-12, atol=1e-14)

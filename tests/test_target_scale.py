@@ -507,3 +507,11 @@ def test_window_of_calls():
     assert lengths(*[1] * 150) == [1] * 150
     assert lengths(5000, *[40] * 10) == [40] * 10
     assert lengths(5000, *[10] * 10) == [5000, *[10] * 10]
+
+
+def test_values_beyond_all_numbers_are_the_largest():
+    scale = TargetScale(np.array([0.0]), np.array([1e100]))
+    t = np.array([[1e300], [-1e300], [np.inf], [1.0]])
+    largest = np.finfo(np.float64).max
+    expected = [[largest], [-largest], [np.inf], [1e100]]
+    assert_array_equal(scale.invert(t), expected)
