@@ -434,6 +434,19 @@ def test_console_script_is_installed():
     assert shown.stdout.strip() == f"skreg {skreg.__version__}"
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_a_time_limit_counts_from_the_start_of_the_process():
+    # Waiting for a processor is no time of the process, and yet of the user.
+    code = (
+        "import time; time.sleep(1); from skreg.cli import _start_of_process; "
+        "print(time.time() - _start_of_process() >= 1 + time.process_time() / 2)"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout == "True\n"
+
+
 def test_missing_extra_is_named_with_the_remedy(monkeypatch, capsys):
     monkeypatch.setattr(cli, "find_spec", lambda name: None if name == "rich" else name)
     with pytest.raises(SystemExit) as exit_:
