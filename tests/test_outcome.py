@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from common import breast_cancer, diabetes, iris
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_diabetes, load_wine, make_regression
 from sklearn.exceptions import ConvergenceWarning
@@ -21,6 +21,7 @@ from sklearn.preprocessing import scale
 
 from skreg import (
     RegularizedMLPClassifier,
+    RegularizedMLPClassifierCV,
     RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     regularization_path,
@@ -234,6 +235,44 @@ def test_advice_to_train_for_longer_is_given_once():
     (message,) = warnings_of(lambda: model.fit(X, y))
     assert "The network's predictions" in message
     assert message.count("Raise max_iter") == 1
+
+
+@pytest.mark.parametrize("param", ["l1", "l2", "group_l1"])
+@pytest.mark.parametrize(
+    "Estimator", [RegularizedMLPRegressorCV, RegularizedMLPClassifierCV]
+)
+def test_the_strength_that_is_chosen_is_judged(Estimator, param):
+    X, y = far_off()
+    if Estimator is RegularizedMLPClassifierCV:
+        y = y > 0
+    # a schedule with an end, so that epochs are no excuse
+    model = Estimator(
+        param=param, alphas=3, cv=3, learning_rate="one_cycle", max_iter=30
+    )
+    messages = warnings_of(lambda: model.fit(X, y))
+    judged = [text for text in messages if text.startswith("The network's predictions")]
+    assert len(judged) == 1
+    assert "StandardScaler" in judged[0]
+    # to be judged, the path's network had other weights for a while
+    chosen = model.path_.estimator(model.best_index_)
+    assert_array_equal(model.coefs_[0], chosen.coefs_[0])
+
+
+def test_a_constant_that_is_chosen_for_noise_is_no_fault():
+    X = near()[0]
+    y = np.random.default_rng(1).normal(size=len(X))
+    model = RegularizedMLPRegressorCV(
+        alphas=3, cv=3, learning_rate="one_cycle", max_iter=30, random_state=0
+    )
+    assert not warnings_of(lambda: model.fit(X, y))
+
+
+def test_what_predictions_are_worth_is_said_first():
+    X, y = far_off()
+    model = RegularizedMLPRegressor(max_iter=5, random_state=0)
+    (message,) = warnings_of(lambda: model.fit(X, y))
+    assert message.startswith("The network's predictions")
+    assert message.index("StandardScaler") < message.index("has not converged")
 
 
 @pytest.mark.parametrize("params", [{}, {"solver": "lbfgs"}, {"batch_norm": True}])
