@@ -15,8 +15,9 @@ FAR = 10.0
 LARGE = 10.0
 # Features vary little if no standard deviation reaches this.
 TINY = 0.1
-# Ratio of two standard deviations that is worth telling.
-UNLIKE = 30.0
+# Ratio of two standard deviations that is worth telling; and one that no categories, as
+# columns of zeros and ones, have, and at which steps of one size miss the smaller.
+UNLIKE, UNEVEN = 30.0, 500.0
 # A spread below this share of the mean is rounding.
 ROUNDING = 1e-6
 
@@ -101,9 +102,21 @@ class Columns:
             return ~(np.hypot(self.mean, self.spread) < LARGE)
 
     @property
+    def uneven(self):
+        """Whether some vary so little beside others that hidden layers miss them.
+
+        Without hidden layers penalties may have decided so, as those of Ridge do.
+        """
+        varying = self.spread[~self.constant]
+        if not self.network.activations or not varying.size:
+            return False
+        with np.errstate(all="ignore"):
+            return bool(varying.max() / varying.min() > UNEVEN)
+
+    @property
     def ill_scaled(self):
         """Whether training has a hard time with them."""
-        return bool(self.far.any() or self.large.any())
+        return bool(self.far.any() or self.large.any() or self.uneven)
 
     @cached_property
     def _standardised_targets(self):
@@ -200,8 +213,10 @@ class Columns:
 
     def advice(self):
         """What is the matter with the features, and the remedy; "" if nothing is."""
-        if not self.ill_scaled:
-            return self._advice_for_tiny()
+        if not (self.far.any() or self.large.any()):
+            tiny = self._advice_for_tiny()
+            if tiny or not self.uneven:
+                return tiny
         causes = []
         if self.far.any():
             with np.errstate(all="ignore"):
@@ -226,8 +241,10 @@ class Columns:
                     f"{self.spread[low]:.3g} of {self.name(low)} to "
                     f"{self.spread[high]:.3g} of {self.name(high)}"
                 )
+        said = "; ".join(causes)
         return (
-            f"{'; '.join(causes)}. Scale the features, for example with StandardScaler."
+            f"{said[0].upper()}{said[1:]}. Scale the features, for example with "
+            "StandardScaler."
         )
 
     def _advice_for_tiny(self):

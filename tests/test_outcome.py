@@ -237,6 +237,26 @@ def test_advice_to_train_for_longer_is_given_once():
     assert message.count("Raise max_iter") == 1
 
 
+@pytest.mark.parametrize("share", [1e-3, 1e-5, 1e-30])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_small_feature_that_is_missed_is_said(share, early_stopping):
+    X, y = near(1000)
+    y = y - X[:, 1]
+    X[:, 0] *= share
+    model = RegularizedMLPRegressor(random_state=0, early_stopping=early_stopping)
+    (message,) = warnings_of(lambda: model.fit(X, y))
+    assert "worse than those of a linear model" in message
+    assert "Standard deviations differ by a factor" in message
+    assert "StandardScaler" in message
+
+
+def test_a_small_feature_that_does_not_matter_is_no_fault():
+    X, y = near(1000)
+    X[:, 1] *= 1e-5
+    model = RegularizedMLPRegressor(random_state=0)
+    assert not warnings_of(lambda: model.fit(X, y))
+
+
 @pytest.mark.parametrize("param", ["l1", "l2", "group_l1"])
 @pytest.mark.parametrize(
     "Estimator", [RegularizedMLPRegressorCV, RegularizedMLPClassifierCV]
