@@ -100,7 +100,8 @@ CALLS = {
 @pytest.mark.parametrize("Estimator", ESTIMATORS)
 def test_in_every_call(Estimator, call, break_up):
     model = Estimator((3,), max_iter=2, random_state=0)
-    with pytest.raises(ValueError, match=r"^X is a sparse csr matrix.*Build it anew"):
+    name = "X_val" if call == "X_val" else "X"
+    with pytest.raises(ValueError, match=rf"^{name} is a sparse csr .*Build it anew"):
         CALLS[call](model, rows(), broken(break_up))
 
 
