@@ -617,7 +617,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ):
             raise ValueError(
                 f"y has shape {y.shape}, which does not fit the classes of the first "
-                f"call, {self.classes_!r}."
+                f"call, {self.classes_.tolist()}. Give y in the form of that call, or "
+                "fit anew."
             )
         if multilabel:
             return
@@ -625,15 +626,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             np.unique(classes), self.classes_
         ):
             raise ValueError(
-                f"classes={classes!r} differs from the classes of the first call, "
-                f"{self.classes_!r}. Pass the same classes, or none."
+                f"classes={np.asarray(classes).tolist()} differs from those of the "
+                f"first call, {self.classes_.tolist()}. Pass the same classes, or none."
             )
         unknown = np.setdiff1d(y, self.classes_)
         if len(unknown):
             raise ValueError(
-                f"y has classes {unknown!r} that are not among {self.classes_!r}, the "
-                "classes of the first call. Pass all classes to the first call of "
-                "partial_fit, or call fit with warm_start=False."
+                f"y has classes {unknown.tolist()} that training does not know; it "
+                f"began with {self.classes_.tolist()}. Leave these rows out, or begin "
+                "with all classes: fit learns those of its y, and the first call of "
+                "partial_fit takes them as classes."
             )
 
     @property

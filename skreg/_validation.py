@@ -186,15 +186,12 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(n) if rows is None else rows
-    advice = (
-        "Raise validation_fraction, pass X_val and y_val to fit, or set "
-        "early_stopping=False."
-    )
+    otherwise = "pass X_val and y_val to fit, or set early_stopping=False."
     n_val = int(np.ceil(fraction * len(rows)))
     if n_val >= len(rows):
         raise ValueError(
             f"validation_fraction={fraction} leaves no row for training, with "
-            f"n_samples={len(rows)}. {advice}"
+            f"n_samples={len(rows)}. Lower it, {otherwise}"
         )
     alone = np.empty(0, dtype=rows.dtype)
     if labels is not None:
@@ -203,7 +200,7 @@ def split_rows(rows, n, *, fraction, random_state, labels):
         if not len(rows):
             raise ValueError(
                 f"Each of the {len(alone)} rows is the only one of its class, so that "
-                f"none can be set aside for validation. {advice}"
+                f"none can be set aside for validation. P{otherwise[1:]}"
             )
         n_val = min(n_val, len(rows) - 1)
     if labels is None or labels.ndim == 2:
@@ -212,11 +209,13 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     classes, counts = np.unique(labels[rows], return_counts=True)
     enough = min(n_val, len(rows) - n_val) >= len(classes)
     if len(alone) or not enough:
+        # no share sets the only row of a class aside
+        remedy = f"P{otherwise[1:]}" if enough else f"Raise it, {otherwise}"
         warnings.warn(
             f"The validation split does not keep the shares of the "
-            f"{len(classes) + len(alone)} classes: {n_val} of {len(rows) + len(alone)} "
-            f"rows are for validation, and the smallest class has "
-            f"{1 if len(alone) else counts.min()}. {advice}",
+            f"{len(classes) + len(alone)} classes: by validation_fraction={fraction} "
+            f"{n_val} of {len(rows) + len(alone)} rows are for validation, and the "
+            f"smallest class has {1 if len(alone) else counts.min()}. {remedy}",
             UserWarning,
         )
     if enough:
