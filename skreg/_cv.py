@@ -317,7 +317,18 @@ class ChoosesStrength:
         if _routing_enabled():
             routed = process_routing(self, "fit", sample_weight=sample_weight, **params)
             given = routed.splitter.split
-        splits = list(splitter.split(X, y, **given))
+        rows = np.arange(X.shape[0])
+        try:
+            splits = [
+                (rows[train], rows[test])
+                for train, test in splitter.split(X, y, **given)
+            ]
+        except (IndexError, TypeError) as error:
+            raise ValueError(
+                f"cv={self.cv!r} must give pairs of indices, of the {len(rows)} rows to "
+                f"train and to score on; got {error}. Pass a number of folds, a "
+                "splitter, or a list of such pairs."
+            ) from error
         if not splits:
             raise ValueError(
                 f"cv={self.cv!r} gave no folds. An iterator, such as a generator, "
@@ -334,7 +345,6 @@ class ChoosesStrength:
 
     def _fold(self, k, whole, network, X, y, weights, ended, classes, train, test):
         n = X.shape[0]
-        train, test = np.arange(n)[train], np.arange(n)[test]
         # a row that is not in it has weight zero, one that is in it twice has two
         inside = np.bincount(train, minlength=n).astype(np.float64)
         if weights is not None:

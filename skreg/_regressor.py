@@ -13,7 +13,14 @@ from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
-from skreg._target_scale import LogLevel, TargetMoments, TargetScale, last_calls
+from skreg._reading import refuse_objects, refuse_times
+from skreg._target_scale import (
+    FEWEST_ROWS,
+    LogLevel,
+    TargetMoments,
+    TargetScale,
+    last_calls,
+)
 from skreg._training import ValidationLoss
 from skreg._transaction import atomic, settled
 from skreg._validation import kernel_weights, used_rows
@@ -493,6 +500,28 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         y = self._target_scale.invert(outputs)
         return y.ravel() if self._one_dimensional else y
 
+    def score(self, X, y, sample_weight=None):
+        """Return R², the share of the variance of y that is explained.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            The input.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            The values.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            At most 1; the mean over outputs.
+        """
+        self._check_fitted()
+        refuse_times(y, "y")
+        refuse_objects(y, "y", labels=False)
+        return super().score(X, y, sample_weight)
+
     # ---------------------------------------------------------------------- targets
 
     _READING = ("_target_scale", "_one_dimensional")
@@ -546,34 +575,35 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ):
             # of another network, which is refused
             return None
-        calls = getattr(self, "_last_calls", []) if incremental else []
+        # older pickles have none
+        known = getattr(trained, "_last_calls", [])
+        calls = known if incremental else []
         call = TargetMoments.of(y, weights)
         self._last_calls = last_calls([*calls, call])
         moments = TargetMoments.of_all(self._last_calls)
         if self._standardizes:
             return self._follow_by_scale(trained, moments, X, y, weights)
-        # older pickles have none
         old = getattr(trained, "_target_place", None) or self._place_of(moments)
         new, _ = old.followed(moments)
         self._target_place = new
         if new is old:
             return None
-        data = self._data_for(network, X, y, weights)
         if isinstance(new, LogLevel):
-            raw = network.predict(X, raw=True, subset=data.subset)
-            used = weights if data.subset is None else weights[data.subset]
-            # what training has changed meanwhile counts
-            old = LogLevel.of_outputs(raw, used)
-            new, _ = old.followed(call)
-        change = old.same_place_in(new)
-        as_it_is, changed = losses_of_outputs(network, change, data)
-        if not changed < as_it_is:
-            return None
-        if isinstance(new, LogLevel):
-            return change
-        if self.solver != "lbfgs":
+            return self._follow_by_level(network, call, X, y, weights)
+        if self.solver != "lbfgs" and sum(each.n for each in known) >= FEWEST_ROWS:
             self._warn_of_other_unit(old, new)
         return None
+
+    def _follow_by_level(self, network, call, X, y, weights):
+        """The same of targets whose logarithm is fitted."""
+        data = self._data_for(network, X, y, weights)
+        raw = network.predict(X, raw=True, subset=data.subset)
+        used = weights if data.subset is None else weights[data.subset]
+        # what training has changed meanwhile counts
+        old = LogLevel.of_outputs(raw, used)
+        change = old.same_place_in(old.followed(call)[0])
+        as_it_is, changed = losses_of_outputs(network, change, data)
+        return change if changed < as_it_is else None
 
     def _follow_by_scale(self, trained, moments, X, y, weights):
         """The same of targets that are standardised."""

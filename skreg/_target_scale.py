@@ -33,6 +33,8 @@ from scipy.special import logsumexp
 FAR = 4.0
 WINDOW_CALLS = 10
 WINDOW_ROWS = 200
+# Rows that say what the unit of targets is.
+FEWEST_ROWS = 10
 
 # Beyond these powers of two, squares and sums are taken of what is divided by them.
 EXTREME = 500
@@ -279,9 +281,3 @@ class TargetScale:
                 (self.scale / unit) / (scale.scale / unit),
                 (self.mean / unit - scale.mean / unit) / (scale.scale / unit),
             )
-
-    def same_place_in(self, scale):
-        """The change of outputs in y's unit that lie in this scale to another."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            factor = scale.scale / self.scale
-            return OutputChange(factor, scale.mean - factor * self.mean)

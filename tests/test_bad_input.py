@@ -401,7 +401,9 @@ def test_a_split_too_small_for_its_classes_warns():
     X, y = iris()
     few = np.r_[0:5, 50:55, 100:105]
     model = RegularizedMLPClassifier(early_stopping=True, max_iter=2)
-    with pytest.warns(UserWarning, match="validation_fraction=.*2 of 15 rows.*Raise it"):
+    with pytest.warns(
+        UserWarning, match="validation_fraction=.*2 of 15 rows.*Raise it"
+    ):
         model.fit(X[few], y[few])
     assert len(model.validation_scores_) == 2
 

@@ -574,9 +574,23 @@ def test_features_that_count_or_repeat_stay(name, values):
     assert used(numbered(name, values)) == [name, "x"]
 
 
-def test_what_counts_under_another_name_is_pointed_out():
-    problem = state_problem("t", numbered("t", range(ROWS)), "y", "auto", 2)
-    assert any("t counts the rows in order" in note for note in problem.notes)
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(ROWS),
+        np.arange(ROWS) + 1.0,
+        np.arange(ROWS)[::-1],
+        5 * np.arange(ROWS),
+        np.random.default_rng(0).permutation(ROWS) + 1,
+    ],
+    ids=["up", "from one", "down", "by five", "shuffled"],
+)
+def test_what_counts_under_another_name_is_pointed_out(values):
+    problem = state_problem("t", numbered("t", values), "y", "auto", 2)
+    assert any("t counts the rows" in note for note in problem.notes)
+
+
+def test_years_do_not_count_the_rows():
     problem = state_problem("t", numbered("year", range(1990, 2030)), "y", "auto", 2)
     assert not any("counts the rows" in note for note in problem.notes)
 

@@ -514,3 +514,15 @@ def test_folds_without_rows_are_refused():
         "Fold 0",
         "to train on",
     )
+
+
+@pytest.mark.parametrize(
+    "cv", [[1, 2, 3], [(np.arange(10), np.arange(50, 70))], [(["a"], ["b"])]]
+)
+def test_folds_that_are_none_are_said(cv):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    model = RegularizedMLPRegressorCV((), solver="lbfgs", cv=cv)
+    with pytest.raises(
+        ValueError, match=r"(?s)cv=.*must give pairs of indices.*60 rows"
+    ):
+        model.fit(X, X[:, 0])

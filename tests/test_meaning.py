@@ -359,6 +359,7 @@ def test_times_as_targets_are_refused(k):
     fitted = regressor(early_stopping=True).fit(X, y)
     refuses_times(lambda: fitted.fit(X, y, X_val=X, y_val=target))
     refuses_times(lambda: fitted.fine_tune(X, target))
+    refuses_times(lambda: fitted.score(X, target))
     refuses_times(lambda: fitted.input_gradient(X, target))
     refuses_times(lambda: RegularizedMLPRegressorCV((), alphas=2).fit(X, target))
     several = np.column_stack([np.asarray(target, dtype=object)] * 2)

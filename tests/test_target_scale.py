@@ -407,6 +407,17 @@ def test_other_unit_without_a_scale_is_said(loss, then):
 
 
 @few_epochs
+@pytest.mark.parametrize("factor", [1e4, 1e-4])
+@pytest.mark.parametrize("rows", [10, 200])
+def test_other_unit_is_said_to_a_network_that_has_hardly_learnt(factor, rows):
+    model = RegularizedMLPRegressor((20,), standardize_target=False, random_state=0)
+    model.partial_fit(X[:rows], TWO[:rows])
+    with pytest.warns(UserWarning, match="y has changed its unit"):
+        for _ in range(30):
+            model.partial_fit(X, factor * TWO)
+
+
+@few_epochs
 def test_lbfgs_reaches_any_unit_without_a_scale():
     model = RegularizedMLPRegressor(
         (), solver="lbfgs", standardize_target=False, warm_start=True

@@ -140,7 +140,7 @@ def find_row_numbers(table):
     Returns
     -------
     certain, doubtful : list of str
-        The doubtful ones count the rows from 0 or 1 under a name that says nothing.
+        The doubtful ones count the rows under a name that says nothing.
     """
     certain, doubtful = [], []
     for name in table.columns:
@@ -187,11 +187,18 @@ def _is_called_a_number(name):
 
 
 def _counts(column):
-    """Whether a column is 0, 1, 2, ... or 1, 2, 3, ..."""
+    """Whether whole numbers count the rows, from 0 or 1.
+
+    They do by steps that are all the same, up or down, or shuffled by steps of one.
+    """
     if not types.is_numeric_dtype(column):
         return False
     values = column.to_numpy(dtype=float)
-    return values[0] in (0, 1) and bool((np.diff(values) == 1).all())
+    # years may follow each other, too
+    if values.min() not in (0, 1):
+        return False
+    steps = np.diff(values)
+    return bool((steps == steps[0]).all() or (np.diff(np.sort(values)) == 1).all())
 
 
 def _kind(column):

@@ -132,7 +132,9 @@ def cross_validate(problem, candidates, settings, deadline=math.inf):
     results = parallel(jobs())
     while True:
         try:
-            with budget.stop_at(deadline + budget.GRACE):
+            with warnings.catch_warnings(), budget.stop_at(deadline + budget.GRACE):
+                # joblib's, of processes that are ended: the report says which
+                warnings.filterwarnings("ignore", r"\d+ tasks (which were|have been)")
                 fold = next(results)
         except (StopIteration, budget.OutOfTime):
             break

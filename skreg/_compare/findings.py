@@ -51,20 +51,24 @@ class Difference(Sample):
     p: float
 
     @classmethod
-    def all(cls, values):
+    def all(cls, values, n_rows):
         """Test differences together.
 
         Parameters
         ----------
         values : dict of str to ndarray
             A difference per fold under each name.
+        n_rows : int
+            Of all folds.
 
         Returns
         -------
         list of Difference
         """
         p_values = [
-            corrected_t_test(differences, 1 / (len(differences) - 1))
+            corrected_t_test(
+                differences, 1 / (len(differences) - 1), n_rows // len(differences)
+            )
             for differences in values.values()
         ]
         return [
@@ -200,7 +204,8 @@ class Comparison:
                 name: np.array([fold.regularizers[name] for fold in tuned.folds])
                 - plain.scores.values
                 for name in sorted(names)
-            }
+            },
+            len(self.problem.y),
         )
         return sorted(effects, key=lambda effect: -effect.mean)
 
@@ -290,7 +295,9 @@ def _on_winner(comparison):
         f"{winner.name} has the best mean score: {comparison.scoring} "
         f"{comparison.show(winner)}."
     )
-    gaps = Difference.all({o.name: o.values - winner.values for o in others})
+    gaps = Difference.all(
+        {o.name: o.values - winner.values for o in others}, len(comparison.problem.y)
+    )
     near = [gap for gap in gaps if gap.verdict == UNDECIDED]
     if near:
         listing = "; ".join(f"{gap.name} ({comparison.show(gap, '+')})" for gap in near)

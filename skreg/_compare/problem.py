@@ -203,8 +203,8 @@ def _drop_row_numbers(frame, target, notes):
         )
     if doubtful and len(doubtful) + len(certain) < features.shape[1]:
         notes.append(
-            f"{_listing(doubtful)} counts the rows in order. If that is the file's "
-            f"order and no feature: --drop {doubtful[0]}."
+            f"{_listing(doubtful)} counts the rows. If that is an order of theirs "
+            f"and no feature: --drop {doubtful[0]}."
         )
     return frame.drop(columns=certain)
 

@@ -6,7 +6,7 @@ from scipy.stats import t as student
 LEVEL = 0.05
 
 
-def corrected_t_test(differences, test_share):
+def corrected_t_test(differences, test_share, test_rows):
     """Return the p value of the corrected resampled t test (Nadeau & Bengio 2003).
 
     The training parts of the folds overlap, so the differences are correlated, and
@@ -22,18 +22,20 @@ def corrected_t_test(differences, test_share):
     differences : array of shape (k,)
     test_share : float
         ``n_test / n_train``: 1 / (k - 1) for k folds.
+    test_rows : int
+        Rows of a fold that are scored.
 
     Returns
     -------
     float
-        Two-sided. Differences that are all the same have no spread to go by; the sign
-        test then gives the p value.
+        Two-sided. Differences that are all the same have no spread to go by, as shares
+        of few rows may be; theirs is taken to be one row of a fold.
     """
     differences = np.asarray(differences, dtype=float)
     folds, mean = len(differences), differences.mean()
     deviation = differences.std(ddof=1)
     if deviation <= 1e-9 * np.abs(differences).max():
-        return 1.0 if mean == 0 else min(1.0, 2.0 ** (1 - folds))
+        deviation = 1 / test_rows
     statistic = mean / (deviation * np.sqrt(1 / folds + test_share))
     return float(2 * student.sf(abs(statistic), folds - 1))
 
