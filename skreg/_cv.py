@@ -325,9 +325,9 @@ class ChoosesStrength:
             ]
         except (IndexError, TypeError) as error:
             raise ValueError(
-                f"cv={self.cv!r} must give pairs of indices, of the {len(rows)} rows to "
-                f"train and to score on; got {error}. Pass a number of folds, a "
-                "splitter, or a list of such pairs."
+                f"cv={self.cv!r} must give pairs of indices, of those of the "
+                f"{len(rows)} rows to train and to score on; got {error}. Pass a "
+                "number of folds, a splitter, or a list of such pairs."
             ) from error
         if not splits:
             raise ValueError(
