@@ -158,28 +158,67 @@ class Columns:
 
         Its square is the mean R2 of linear models over the outputs.
         """
-        varying = np.flatnonzero(~self.constant)
+        return self._least_squares(~self.constant)[0]
+
+    @cached_property
+    def penalised_slopes(self):
+        """The same of the features that an l1 penalty lets live, and what it costs.
+
+        Returns
+        -------
+        r : float
+            The multiple correlation of the features that do not vary little.
+        price : float
+            The sum of their absolute weights, in the features' own units, where all
+            together have a slope of one.
+        """
+        r, slopes, spread = self._least_squares(~self.constant & (self.spread >= TINY))
+        if not r:
+            return 0.0, np.inf
+        return r, float((np.abs(slopes) / spread[:, None]).sum()) / r
+
+    def _least_squares(self, chosen):
+        """A linear model of some of the features.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (n_features,), bool
+
+        Returns
+        -------
+        r : float
+            Its multiple correlation; 0 where features are too many for the rows.
+        slopes : ndarray of shape (n_chosen, n_outputs)
+            Of standardised features and targets.
+        spread : ndarray of shape (n_chosen,)
+            Of these features.
+        """
+        varying = np.flatnonzero(chosen)
         p, m = len(varying), self._size
+        spread = self.spread[varying]
+        none = 0.0, np.zeros((p, 1)), spread
         if sparse.issparse(self.X) or not p or p > MOST_FEATURES or m < 5 * p + 20:
-            return 0.0
+            return none
         if self.network.loss.kernel in KINKED:
-            return 0.0
+            return none
         t, _ = self._standardised_targets
         root = np.sqrt(self.weights)[:, None]
         with np.errstate(all="ignore"), one_blas_thread():
-            X = (self.X[:, varying] - self.mean[varying]) / self.spread[varying]
+            X = (self.X[:, varying] - self.mean[varying]) / spread
             X *= root
             gram, products = X.T @ X, X.T @ (root * t)
             if not (np.isfinite(gram).all() and np.isfinite(products).all()):
-                return 0.0
+                return none
             lengths, directions = np.linalg.eigh(gram)
             # what hardly varies is rounding, and nothing that a step could follow
             kept = lengths > COLLINEAR * lengths[-1]
-            along = directions[:, kept].T @ products
-            explained = (np.square(along) / lengths[kept, None]).sum(axis=0).mean()
+            lengths, directions = lengths[kept, None], directions[:, kept]
+            along = directions.T @ products
+            explained = (np.square(along) / lengths).sum(axis=0).mean()
+            slopes = directions @ (along / lengths)
         # of noise they explain p / m, with a standard deviation of sqrt(2 p) / m
         chance = (p + 4 * np.sqrt(2 * p) + LOG_SIGNIFICANCE) / m
-        return float(np.sqrt(_beyond(explained, chance)))
+        return float(np.sqrt(_beyond(explained, chance))), slopes, spread
 
     @cached_property
     def units(self):

@@ -198,7 +198,8 @@ def regularization_path(
         max_iter_per_point=max_iter_per_point,
         given=given,
     )
-    return recorded(training, training.walk(alphas, eps))
+    own_range = isinstance(alphas, Integral)
+    return recorded(training, training.walk(alphas, eps), chosen=own_range)
 
 
 def checked_model(estimator, param):
@@ -391,9 +392,10 @@ class PathTraining:
         alpha : float
         weights : tuple
         chosen : bool
-            Whether the strength was chosen by scores. A constant is a choice like
-            others, unless it is one since features are so far off or of such scales
-            that nothing weaker was of any use.
+            Whether the strength was not the user's, but chosen by scores or the best
+            of a range of our own. A constant is a choice like others, unless it is one
+            since features are so far off or of such scales that nothing weaker was of
+            any use.
         """
         network, settings = self.model._network, self.problem.settings
         last, now = self._alpha, network.weights()
@@ -531,11 +533,12 @@ def set_strength(settings, param, alpha):
         setattr(settings, param, [alpha] * len(getattr(settings, param)))
 
 
-def recorded(training, steps, *, judged=True):
+def recorded(training, steps, *, judged=True, chosen=False):
     """The RegularizationPath of what `steps` trains.
 
     With `judged` a warning says what there is to say against the point of the least
-    loss; others may be constants by design. Ctrl-C is raised again, with the path of
+    loss; others may be constants by design. For `chosen` see
+    `PathTraining.warn_of_point`. Ctrl-C is raised again, with the path of
     what was done as its ``path``.
     """
     alphas, weights, histories, features = [], [], [], []
@@ -574,7 +577,7 @@ def recorded(training, steps, *, judged=True):
             del column[len(alphas) :]
     if alphas and interrupt is None and judged:
         best = int(np.argmin(losses))
-        training.warn_of_point(alphas[best], weights[best])
+        training.warn_of_point(alphas[best], weights[best], chosen=chosen)
     order = np.argsort(alphas)[::-1]
 
     def in_order(values):

@@ -1,7 +1,8 @@
 """What the data promise: the share of the loss that a slope gains under the penalties.
 
 The promise is half of what a linear model explains beyond what chance gives, on all
-features where there are few and no penalty selects among them, else on one of them.
+features where there are few, else on one of them. Where a penalty selects among
+features of order one it is that of one of them, for the others may not be worth it.
 Targets that are noise promise nothing. Nor do penalties that leave no room for a slope,
 and rows that are disturbed in training, so that the best there is not the best here.
 """
@@ -83,7 +84,12 @@ class Promise:
         if any(settings.l1) or settings.group_l1:
             # which cost more the more features there are, and more than the quadratic
             # approximation says where log losses saturate
-            return share / 2
+            share /= 2
+            if not columns.ill_scaled:
+                return share
+            r, price = columns.penalised_slopes
+            whole = slope_that_pays(self.problem, r, columns.units, price)
+            return max(share, self._part * whole)
         r = columns.multiple_correlation
         whole = slope_that_pays(self.problem, r, columns.units)
         return max(share, self._part * whole)
@@ -113,7 +119,7 @@ class Promise:
         return promise <= LEAST_GAIN or explained >= max(LEAST_GAIN, kept * promise)
 
 
-def slope_that_pays(problem, correlation, units=(1.0, 1.0)):
+def slope_that_pays(problem, correlation, units=(1.0, 1.0), price=None):
     """Share of the loss that a slope gains under the penalties.
 
     Parameters
@@ -123,6 +129,8 @@ def slope_that_pays(problem, correlation, units=(1.0, 1.0)):
         Of the feature with an output.
     units : (float, float)
         See `Columns.units`.
+    price : float, optional
+        The slope is one of several features, see `Columns.penalised_slopes`.
 
     Returns
     -------
@@ -140,7 +148,7 @@ def slope_that_pays(problem, correlation, units=(1.0, 1.0)):
     # the product of huge strengths is infinite, as is one in a unit that is none: no
     # slope pays
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        return _best_gain(network, settings, correlation, *units)
+        return _best_gain(network, settings, correlation, *units, price)
 
 
 def _is_cut(network):
@@ -169,12 +177,14 @@ def _is_shrunk(network):
     return any(shrunk)
 
 
-def _best_gain(network, settings, correlation, unit_l1, unit_l2):
+def _best_gain(network, settings, correlation, unit_l1, unit_l2, price):
     """What the slope gains that gains most beyond the cost of its penalties.
 
     On the scale of standardised features and targets the slope s gains 2 r s - s^2 of
     the loss. Let it be a product of one weight from each of m matrices. The least that
     a product s costs is m (prod l2)^(1/m) s^(2/m) + 2 m (prod l1)^(1/m) s^(1/m).
+    Where the weights of the first matrix have a price, the cost is taken off the
+    gain: no optimum of the objective explains less.
     """
     n_layers = len(network.coefs)
     ways = [range(n_layers)]
@@ -190,11 +200,14 @@ def _best_gain(network, settings, correlation, unit_l1, unit_l2):
         if settings.group_l1 and (settings.hierarchy is None or way[0] == n_layers):
             width = widths[0] if way[0] == 0 else widths[-1]
             l1[0] += settings.group_l1 * np.sqrt(width) / unit_l1
+        if price is not None:
+            l1[0] *= price
         m = len(l2)
         costs = m * np.prod(l2) ** (1 / m) * slopes ** (2 / m)
         costs += 2 * m * np.prod(l1) ** (1 / m) * slopes ** (1 / m)
         k = int(np.argmax(gains - costs))
         # the product of the strengths says nothing where one of them is zero
         if gains[k] > SAFE * costs[k] and max(l1) < correlation and max(l2) < 1:
-            best = max(best, float(gains[k]))
+            gain = gains[k] if price is None else gains[k] - costs[k]
+            best = max(best, float(gain))
     return best

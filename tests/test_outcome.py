@@ -221,6 +221,38 @@ def test_far_off_features_of_several_outputs_paths_and_fine_tuning_are_said():
     )
 
 
+@pytest.mark.parametrize("scales", [(1, 1e3, 1e6), (1e3, 1e4, 1)])
+@pytest.mark.parametrize("penalty", ["l1", "group_l1"])
+def test_scales_that_a_penalty_of_zeros_does_not_excuse_are_said(penalty, scales):
+    X = np.random.default_rng(0).normal(size=(500, 3))
+    y = X.sum(axis=1)
+    X *= scales
+    for hidden in [(), (20,)]:
+        model = RegularizedMLPRegressor(hidden, random_state=0, **{penalty: 1e-3})
+        messages = warnings_of(lambda model=model: model.fit(X, y))
+        assert model.score(X, y) > 0.8 or "StandardScaler" in messages[0]
+
+
+def test_a_small_feature_that_a_penalty_of_zeros_leaves_out_is_no_fault():
+    """A weight of 1e4 would cost more than it is worth."""
+    X, y = near(1000)
+    y = y + 0.3 * X[:, 1]
+    X[:, 1] *= 1e-4
+    model = RegularizedMLPRegressor((), solver="lbfgs", l1=1e-3)
+    assert not warnings_of(lambda: model.fit(X, y))
+    assert model.coef_[1] == 0
+
+
+@pytest.mark.parametrize("param", ["l1", "group_l1", "l2"])
+def test_a_path_of_its_own_range_on_far_off_features_says_so(param):
+    X, y = far_off()
+    model = RegularizedMLPRegressor((20,), random_state=1, max_iter=40)
+    messages = warnings_of(
+        lambda: regularization_path(model, X, y, param=param, alphas=4)
+    )
+    assert ["far from zero" in text for text in messages] == [True]
+
+
 def test_one_warning_says_both():
     X, y = far_off()
     model = RegularizedMLPRegressor(random_state=2, max_iter=5)
