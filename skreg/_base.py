@@ -1,7 +1,7 @@
 """What the two estimators share: parameters, fit, partial_fit.
 
 The way of a fit: check the parameters together (`read_settings`), read the data and
-make the network (`_prepare`), split off the validation part (`_split`), then train
+make the network (`_build`), split off the validation part (`_split`), then train
 (`_train`, with the loops of ``_training.py``) and set the fitted attributes
 (`_publish`). Nothing is changed on the estimator before all checks have passed.
 """
@@ -37,6 +37,14 @@ from skreg._finiteness import keep_finite
 from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
+from skreg._members import (
+    OfOneNetwork,
+    fine_tuned_members,
+    fit_members,
+    no_network_of_its_own,
+    partial_fit_members,
+    refuse_another_number,
+)
 from skreg._network import Network, Views, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
 from skreg._outcome import Verdict, warn_of
@@ -115,6 +123,11 @@ class BaseRegularizedMLP(
     """Parameters, fit and partial_fit of the two estimators."""
 
     _parameter_constraints: dict = CONSTRAINTS
+
+    loss_curve_ = OfOneNetwork("The objective after each epoch.")
+    learning_rates_ = OfOneNetwork("The rate of the last step of each epoch.")
+    validation_scores_ = OfOneNetwork("Score on the validation data by epoch.")
+    validation_losses_ = OfOneNetwork("Loss on the validation data by epoch.")
 
     # ------------------------------------------------------------------ what differs
 
@@ -252,23 +265,64 @@ class BaseRegularizedMLP(
             much worse than those of a linear model. One warning says all, with cause
             and remedy.
         """
+        validation = X_val, y_val, sample_weight_val
+        if self.n_members > 1:
+            fit_members(self, X, y, sample_weight, validation)
+            return self
+        if self.warm_start:
+            refuse_another_number(self)
         goes_on = self.warm_start and self._can_go_on()
         if goes_on:
             work_on_copies(self)
         settings = self._read_settings(goes_on)
-        check_validation_given(self, X_val, y_val, sample_weight_val)
-        training = self._prepare(X, y, sample_weight, settings, goes_on)
-        problem = self._problem_with_validation(
-            training, settings, X_val, y_val, sample_weight_val
-        )
-        self._run_schedule(problem, settings, X, y, sample_weight)
+        check_validation_given(self, *validation)
+        given = X, y, sample_weight
+        X, y = self._read(X, y, reset=not goes_on)
+        weights = check_weights(sample_weight, X)
+        training = self._build(X, y, weights, settings, goes_on)
+        problem = self._problem_with_validation(training, settings, *validation)
+        self._run_schedule(problem, settings, *given)
+        vars(self).pop("members_", None)
         return self
 
-    def _run_schedule(self, problem, settings, X, y, sample_weight):
-        """Train for max_iter epochs, with the schedule from its beginning."""
+    def _fit_on(self, X, y, weights, validation, callbacks, split):
+        """`fit` of a member, on data that the ensemble has read and checked.
+
+        Parameters
+        ----------
+        X, y : as `_read` gives them
+        weights : ndarray of shape (n,) or None
+        validation : tuple
+            X_val, y_val and their weights, or None three times.
+        callbacks : FitCallbacks
+        split : (ndarray, ndarray) or None
+            Rows to train on and to validate on.
+
+        Returns
+        -------
+        training : StochasticTraining or LBFGSTraining
+            What it has come to; it warns of nothing.
+        problem : Problem
+        """
+        goes_on = self.warm_start and self._can_go_on()
+        settings = self._read_settings(goes_on)
+        training = self._build(X, y, weights, settings, goes_on)
+        problem = self._problem_with_validation(
+            training, settings, *validation, split=split
+        )
+        self._begin_schedule()
+        solved = self._solve(problem, callbacks)
+        self._publish(settings)
+        return solved, problem
+
+    def _begin_schedule(self):
         state = self._state
         state.schedule = self._new_schedule()
         state.loss_progress = self._new_progress()
+
+    def _run_schedule(self, problem, settings, X, y, sample_weight):
+        """Train for max_iter epochs, with the schedule from its beginning."""
+        self._begin_schedule()
         self._train(problem, settings, self.max_iter, X, y, sample_weight)
 
     def fine_tune(
@@ -366,11 +420,16 @@ class BaseRegularizedMLP(
         True
         """
         base = settled(self)
-        base._check_fitted()
-        base._can_go_on()
+        check_is_fitted(base)
         options = read_options(method, rank, scale, width, l2_sp)
         refuse_of_the_base(base, params)
         adapted = clone(base).set_params(**params)
+        if hasattr(base, "members_"):
+            how = {"method": method, "rank": rank, "scale": scale, "width": width}
+            how |= {"l2_sp": l2_sp, "X_val": X_val, "y_val": y_val}
+            how |= {"sample_weight_val": sample_weight_val} | params
+            return fine_tuned_members(base, adapted, (X, y, sample_weight), how)
+        base._can_go_on()
         return adapted._adapt(
             base,
             options,
@@ -435,15 +494,36 @@ class BaseRegularizedMLP(
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
+        if self.n_members > 1:
+            partial_fit_members(self, X, y, sample_weight, classes)
+            return self
+        refuse_another_number(self)
         goes_on = self._can_go_on()
         if goes_on:
             work_on_copies(self)
+        given = X, y, sample_weight
         settings = self._read_settings(goes_on)
-        training = self._prepare(
-            X, y, sample_weight, settings, goes_on, incremental=True, classes=classes
+        X, y = self._read(X, y, reset=not goes_on)
+        weights = check_weights(sample_weight, X)
+        problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
+        self._train(problem, settings, 1, *given, incremental=True)
+        return self
+
+    def _partial_fit_on(self, X, y, weights, classes, callbacks):
+        """`partial_fit` of a member; see `_fit_on`."""
+        goes_on = self._can_go_on()
+        settings = self._read_settings(goes_on)
+        problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
+        solved = self._solve(problem, callbacks, incremental=True)
+        self._publish(settings)
+        return solved, problem
+
+    def _next_epoch(self, X, y, weights, classes, settings, goes_on):
+        """The problem of one epoch of `partial_fit`, and its state."""
+        training = self._build(
+            X, y, weights, settings, goes_on, incremental=True, classes=classes
         )
-        rows = used_rows(training.weights)
-        problem = self._problem(training, rows, settings)
+        problem = self._problem(training, used_rows(training.weights), settings)
         state = self._state
         schedule = self._new_schedule()
         if state.schedule is None or not state.schedule.is_like(schedule):
@@ -452,8 +532,7 @@ class BaseRegularizedMLP(
             state.loss_progress = self._new_progress()
         state.loss_progress.tol = self.tol
         state.loss_progress.patience = self.n_iter_no_change
-        self._train(problem, settings, 1, X, y, sample_weight, incremental=True)
-        return self
+        return problem
 
     def _train(
         self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
@@ -599,13 +678,13 @@ class BaseRegularizedMLP(
         weights of its own). After `sparsify_weights` their arrays are read-only, and
         they can be replaced one by one.
         """
-        self._check_fitted()
+        self._check_fitted("coefs_")
         return self._assignable(self._network.coefs)
 
     @property
     def intercepts_(self):
         """Bias vectors, each (n_out,); they can be set as `coefs_`."""
-        self._check_fitted()
+        self._check_fitted("intercepts_")
         return self._assignable(self._network.intercepts)
 
     def _assignable(self, arrays):
@@ -616,19 +695,19 @@ class BaseRegularizedMLP(
     @property
     def skip_coef_(self):
         """Weights from the inputs to the outputs, (n_features, n_outputs), or None."""
-        self._check_fitted()
+        self._check_fitted("skip_coef_")
         return self._network.skip_coef
 
     @property
     def folded_coefs_(self):
         """Weight matrices of a network without norms that predicts the same."""
-        self._check_fitted()
+        self._check_fitted("folded_coefs_")
         return [W.astype(self._network.dtype) for W in self._network.folded()[0]]
 
     @property
     def folded_intercepts_(self):
         """Biases of the same."""
-        self._check_fitted()
+        self._check_fitted("folded_intercepts_")
         return [b.astype(self._network.dtype) for b in self._network.folded()[1]]
 
     def input_gradient(self, X, y):
@@ -647,7 +726,8 @@ class BaseRegularizedMLP(
         Returns
         -------
         gradient : ndarray of shape (n_samples, n_features)
-            d loss(y_i, f(x_i)) / d x_ij.
+            d loss(y_i, f(x_i)) / d x_ij; with several members the mean of theirs,
+            which is the gradient of their mean loss.
 
         Raises
         ------
@@ -655,7 +735,9 @@ class BaseRegularizedMLP(
             If X is sparse.
         """
         self = settled(self)
-        self._check_fitted()
+        check_is_fitted(self)
+        if hasattr(self, "members_"):
+            return np.mean([m.input_gradient(X, y) for m in self.members_], axis=0)
         network = self._network.dense()
         X, y = read_data(
             self,
@@ -687,8 +769,10 @@ class BaseRegularizedMLP(
 
         Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``.
         Zero exactly where all of them are. Comparable between features only if these
-        have a common scale.
+        have a common scale. With several members the mean of theirs.
         """
+        if hasattr(self, "members_"):
+            return np.mean([m.feature_importances_ for m in self.members_], axis=0)
         # in float64, where no square of a float32 is zero
         weights = [W.astype(np.float64) for W in self._outgoing()]
         return self._by_feature(np.sqrt(sum((W * W).sum(axis=1) for W in weights)))
@@ -700,7 +784,13 @@ class BaseRegularizedMLP(
 
     @property
     def selected_features_(self):
-        """Mask of the features with a weight that is not zero, (n_features,)."""
+        """Mask of the features with a weight that is not zero, (n_features,).
+
+        With several members those that any of them selects: predictions depend on
+        these.
+        """
+        if hasattr(self, "members_"):
+            return np.any([m.selected_features_ for m in self.members_], axis=0)
         used = np.zeros(self.coefs_[0].shape[0], dtype=bool)
         for W in self._outgoing():
             used[W.nonzero()[0]] = True
@@ -709,23 +799,29 @@ class BaseRegularizedMLP(
     @property
     def selected_feature_names_(self):
         """Names of these features, where X had names that are strings."""
-        self._check_fitted()
+        check_is_fitted(self)
         return self.feature_names_in_[self.selected_features_]
 
     @property
     def sparsity_(self):
         """Share of exact zeros in each weight matrix, list of float.
 
-        With ``skip=True`` that of ``skip_coef_`` is the last.
+        With ``skip=True`` that of ``skip_coef_`` is the last. With several members the
+        mean of theirs.
         """
-        self._check_fitted()
+        check_is_fitted(self)
+        if hasattr(self, "members_"):
+            return np.mean([m.sparsity_ for m in self.members_], axis=0).tolist()
         return [zero_share([W]) for W in self._network.matrices()]
 
     @property
     def zero_share_(self):
-        """Share of the weights, biases apart, that are exactly zero."""
-        self._check_fitted()
-        return zero_share(self._network.matrices())
+        """Share of the weights, biases apart, that are exactly zero.
+
+        With several members that of all their weights together.
+        """
+        check_is_fitted(self)
+        return zero_share([W for m in self._trained for W in m._network.matrices()])
 
     @property
     def penalty(self):
@@ -786,8 +882,10 @@ class BaseRegularizedMLP(
         >>> abs(model.predict_proba(X) - dense).max() < 1e-5
         np.True_
         """
-        self._check_fitted()
-        if not isinstance(self._network, SparseNetwork):
+        check_is_fitted(self)
+        if hasattr(self, "members_"):
+            self.members_ = [copy.copy(m).sparsify_weights() for m in self.members_]
+        elif not isinstance(self._network, SparseNetwork):
             self._network = SparseNetwork(self._network)
             self._state = self._state.without_memory()
         return self
@@ -801,8 +899,11 @@ class BaseRegularizedMLP(
         self : object
             The fitted estimator.
         """
-        self._check_fitted()
-        self._network = self._network.dense()
+        check_is_fitted(self)
+        if hasattr(self, "members_"):
+            self.members_ = [copy.copy(m).densify() for m in self.members_]
+        else:
+            self._network = self._network.dense()
         return self
 
     def prune(self):
@@ -844,8 +945,11 @@ class BaseRegularizedMLP(
         True
         """
         self = settled(self)
-        self._check_fitted()
+        check_is_fitted(self)
         pruned = copy.copy(self)
+        if hasattr(self, "members_"):
+            pruned.members_ = [member.prune() for member in self.members_]
+            return pruned
         fitted = {
             name: copy.deepcopy(value)
             for name, value in vars(self).items()
@@ -880,7 +984,9 @@ class BaseRegularizedMLP(
     @property
     def n_trained_parameters_(self):
         """Parameters that training changes: all, but after `fine_tune`."""
-        self._check_fitted()
+        check_is_fitted(self)
+        if hasattr(self, "members_"):
+            return sum(m.n_trained_parameters_ for m in self.members_)
         network = self._network.dense()
         if self._fine_tuning is None:
             return network.params.size
@@ -889,6 +995,8 @@ class BaseRegularizedMLP(
     @property
     def adaptation_(self):
         """What `fine_tune` has changed, to be kept without the rest."""
+        if hasattr(self, "members_"):
+            raise no_network_of_its_own(self, "adaptation_")
         if self._fine_tuning is None:
             raise AttributeError(
                 f"{type(self).__name__} has no adaptation_: only what fine_tune "
@@ -901,7 +1009,7 @@ class BaseRegularizedMLP(
 
     def _complete(self):
         """What schedules and progress of an older version lack, new ones have."""
-        if not hasattr(self, "n_features_in_"):
+        if not hasattr(self, "n_features_in_") or hasattr(self, "members_"):
             return []
         missing = [
             name
@@ -948,28 +1056,13 @@ class BaseRegularizedMLP(
 
     # -------------------------------------------------------------------------- data
 
-    def _prepare(
-        self,
-        X,
-        y,
-        sample_weight,
-        settings,
-        goes_on,
-        *,
-        incremental=False,
-        classes=None,
-    ):
-        """Read the data; make the network and the state, or check those that go on."""
-        X, y = self._read(X, y, reset=not goes_on)
-        weights = check_weights(sample_weight, X)
-        return self._build(
-            X, y, weights, settings, goes_on, incremental=incremental, classes=classes
-        )
-
     def _build(
         self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
     ):
-        """The same for data that `_read` gave, and checked weights."""
+        """Make the network and the state, or check those that go on.
+
+        X and y are as `_read` gives them, weights are checked.
+        """
         if goes_on:
             self._change_outputs(
                 self._follow_targets(self, X, y, weights, incremental=incremental)
@@ -1048,23 +1141,38 @@ class BaseRegularizedMLP(
             y = y.toarray()
         return as_csr_for_kernels(X) if sparse.issparse(X) else X, y
 
-    def _check_fitted(self):
-        """Raise NotFittedError without a network."""
+    def _check_fitted(self, what="network"):
+        """Raise NotFittedError before fit, and AttributeError where there are members.
+
+        `what` is asked for, which each member has on its own.
+        """
         if not hasattr(self, "_network"):
             check_is_fitted(self)
+            raise no_network_of_its_own(self, what)
 
-    def _network_outputs(self, X, *, raw=False):
-        """The network's predictions for X, or its raw outputs, (n, n_outputs)."""
-        self._check_fitted()
-        network = self._network
-        X = read_data(
+    @property
+    def _trained(self):
+        """The members, or this estimator, which is the only one."""
+        return vars(self).get("members_") or [self]
+
+    def _read_to_predict(self, X):
+        """X as an array or CSR of any numeric dtype, not yet looked at for NaN."""
+        check_is_fitted(self)
+        return read_data(
             self,
             X,
             accept_sparse="csr",
-            dtype=[network.dtype, *KEPT_DTYPES],
+            dtype=[self._trained[0]._network.dtype, *KEPT_DTYPES],
             ensure_all_finite=False,
             reset=False,
         )
+
+    def _network_outputs(self, X, *, raw=False):
+        """The network's predictions, or its raw outputs, (n, n_outputs).
+
+        X is as `_read_to_predict` gives it.
+        """
+        network = self._network
         out = network.empty_outputs(X.shape[0])
         inputs = network.inputs
         gathers = inputs is not None and len(inputs) < X.shape[1]
@@ -1141,9 +1249,12 @@ class BaseRegularizedMLP(
         )
 
     def _problem_with_validation(
-        self, training, settings, X_val, y_val, sample_weight_val
+        self, training, settings, X_val, y_val, sample_weight_val, *, split=None
     ):
-        """The problem, with the validation data given or split off."""
+        """The problem, with the validation data given or split off.
+
+        `split` are rows to train on and rows to validate on; None draws them.
+        """
         rows = used_rows(training.weights)
         validation = ()
         if X_val is not None:
@@ -1151,7 +1262,7 @@ class BaseRegularizedMLP(
                 training, X_val, y_val, sample_weight_val
             )
         elif self.early_stopping:
-            rows, *validation = self._split(training, rows)
+            rows, *validation = self._split(training, rows, split)
         return self._problem(training, rows, settings, *validation)
 
     def _problem(self, training, rows, settings, *validation):
@@ -1184,15 +1295,17 @@ class BaseRegularizedMLP(
 
     # -------------------------------------------------------------------- validation
 
-    def _split(self, training, rows):
+    def _split(self, training, rows, split=None):
         """Split off rows to validate on; return (rows to train on, score, loss)."""
-        rows, held_out = split_rows(
-            rows,
-            training.X.shape[0],
-            fraction=self.validation_fraction,
-            random_state=np.random.RandomState(self._state.key),
-            labels=self._stratify_by(training.y),
-        )
+        if split is None:
+            split = split_rows(
+                rows,
+                training.X.shape[0],
+                fraction=self.validation_fraction,
+                random_state=np.random.RandomState(self._state.key),
+                labels=self._stratify_by(training.y),
+            )
+        rows, held_out = split
         loss = self._validation_loss(training, held_out)
         if self.scoring == "loss":
             return rows, loss.score, loss

@@ -19,7 +19,7 @@ else:
 
 
 class FitCallbacks:
-    """The callbacks of one fit: one task per epoch (or iteration of lbfgs).
+    """The callbacks of one fit: one task per epoch (or iteration of lbfgs, or member).
 
     Parameters
     ----------
@@ -31,6 +31,7 @@ class FitCallbacks:
     snapshot : callable
         Returns the attributes that make a copy of the estimator predict as it would
         if training ended now.
+    task_name : str
     """
 
     def __init__(
@@ -42,8 +43,10 @@ class FitCallbacks:
         *,
         max_iter=None,
         snapshot=None,
+        task_name="epoch",
     ):
         self.estimator = estimator
+        self.task_name = task_name
         self.given = {
             "X": X,
             "y": y,
@@ -69,7 +72,7 @@ class FitCallbacks:
         """Return the task of one epoch, for `epoch_ends`."""
         if self.context is None:
             return None
-        return self.context.subcontext(task_name="epoch").call_on_fit_task_begin(
+        return self.context.subcontext(task_name=self.task_name).call_on_fit_task_begin(
             estimator=self.estimator, **self.given
         )
 

@@ -1,17 +1,18 @@
 """RegularizedMLPClassifier."""
 
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax, logsumexp
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._fine_tuning import new_outputs, union_of_classes
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
+from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects
 from skreg._transaction import atomic, settled
@@ -192,6 +193,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         still predicts its training rows like a constant.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
+    n_members : int, default=1
+        Networks that are trained, each from initial weights, with an order of rows,
+        masks and, with ``early_stopping``, validation rows of its own; probabilities
+        are averaged. They are trained in threads, on one copy of X, with the
+        same bits for any number of threads. Each counts as a fit in time and memory.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights and of all arithmetic. "float32" is about twice as fast
         and as accurate in prediction; "float64" is for comparisons to solver
@@ -199,6 +205,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     Attributes
     ----------
+    members_ : list of RegularizedMLPClassifier
+        With ``n_members`` above 1: the networks, each fitted. The estimator's own
+        ``loss_``, ``best_loss_``, ``best_validation_score_``, ``l1_``, ``l2_``,
+        ``feature_importances_`` and ``sparsity_`` are means over them, ``n_iter_`` is
+        the largest and ``t_`` the sum, ``selected_features_`` are those of any; what
+        belongs to one network, such as ``coefs_`` and ``loss_curve_``, they have each.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices; CSC after ``sparsify_weights``. They can be set, in place or as
         ``coefs_[0] = W``; those that are CSC have read-only arrays and can be replaced.
@@ -363,6 +375,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        n_members=1,
         dtype="float32",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -409,6 +422,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.n_members = n_members
         self.dtype = dtype
 
     def __sklearn_tags__(self):
@@ -450,7 +464,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             and, for ``learning_rate``, all but "constant", "invscaling" and
             "adaptive"; and with strengths that are "auto".
         """
-        if classes is None and not hasattr(self, "_state"):
+        if classes is None and not hasattr(self, "classes_"):
             raise ValueError(
                 "classes must be passed on the first call to partial_fit: all labels "
                 "that any call will bring, for example classes=[0, 1]."
@@ -474,7 +488,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         score : float
             The accuracy.
         """
-        self._check_fitted()
+        check_is_fitted(self)
         refuse_objects(y, "y", labels=True)
         if self._multilabel:
             check_indicator(y.toarray() if hasattr(y, "toarray") else np.asarray(y))
@@ -491,9 +505,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            The likeliest class, or 1 for each label whose probability exceeds 1/2.
+            The likeliest class, or 1 for each label whose probability exceeds 1/2;
+            with several members by the mean of their probabilities.
         """
         self = settled(self)
+        X = self._read_to_predict(X)
+        if hasattr(self, "members_"):
+            probabilities = self._probabilities(X)
+            if self._multilabel:
+                return (probabilities > 0.5).astype(int)
+            return self.classes_.take(probabilities.argmax(axis=1))
         raw = self._network_outputs(X, raw=True)
         if self._multilabel:
             return (raw > 0).astype(int)
@@ -512,10 +533,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         -------
         probabilities : ndarray of shape (n_samples, n_classes)
             In the order of ``classes_``; rows sum to 1, but for multilabel targets,
-            where each is the probability of its label.
+            where each is the probability of its label. With several members the mean
+            of theirs.
         """
         self = settled(self)
-        self._check_fitted()
+        return self._probabilities(self._read_to_predict(X))
+
+    def _probabilities(self, X):
+        """The same for X as it was read."""
+        if hasattr(self, "members_"):
+            return mean_of(member._probabilities(X) for member in self.members_)
         if not self._is_binary:
             return self._network_outputs(X)
         both = self._both_raw(self._network_outputs(X, raw=True))
@@ -535,6 +562,12 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
             As `predict_proba`.
         """
         self = settled(self)
+        return self._log_probabilities(self._read_to_predict(X))
+
+    def _log_probabilities(self, X):
+        if hasattr(self, "members_"):
+            each = [member._log_probabilities(X) for member in self.members_]
+            return logsumexp(each, axis=0) - np.log(len(each), dtype=each[0].dtype)
         raw = self._network_outputs(X, raw=True)
         if self._is_binary:
             both = self._both_raw(raw)

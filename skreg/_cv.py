@@ -33,8 +33,8 @@ from skreg._regressor import RegularizedMLPRegressor
 from skreg._transaction import atomic
 from skreg._validation import check_weights, kernel_weights
 
-# Training goes along a path here, and never on from an earlier fit.
-WITHOUT = ("warm_start",)
+# Training goes along a path of one network here, and never on from an earlier fit.
+WITHOUT = ("warm_start", "n_members")
 
 CHOICE_CONSTRAINTS = {
     "param": [StrOptions({"l1", "l2", "group_l1"})],
@@ -191,6 +191,7 @@ class ChoosesStrength:
 
     # The estimator that is trained along the paths.
     _Estimator: type
+    n_members = 1
 
     @atomic
     @with_callbacks

@@ -26,6 +26,7 @@ METHODS = ("head", "bias", "lora", "adapter", "full")
 
 # What the network is made of, and how its outputs are to be read.
 OF_THE_BASE = (
+    "n_members",
     "hidden_layer_sizes",
     "activation",
     "batch_norm",

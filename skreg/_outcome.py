@@ -117,8 +117,8 @@ class Verdict:
         )
 
 
-def warn_of(complaint, verdict, estimator):
-    """Warn, once, of all that there is to say against a fit.
+def complaint_about(complaint, verdict, estimator):
+    """All that there is to say against a fit.
 
     Parameters
     ----------
@@ -128,6 +128,11 @@ def warn_of(complaint, verdict, estimator):
         On the predictions; None does not ask.
     estimator : estimator
         Its parameters are the remedies.
+
+    Returns
+    -------
+    text : str
+        "" if there is nothing.
     """
     said = [complaint or ""]
     failure = None if verdict is None else verdict.complaint()
@@ -136,5 +141,15 @@ def warn_of(complaint, verdict, estimator):
         # what predictions are worth is more than how training ended, which may have
         # given the same cause
         said = [failure, "" if cause in said[0] else cause, *said]
-    if any(said):
-        warnings.warn(" ".join(filter(None, said)), ConvergenceWarning, stacklevel=3)
+    return " ".join(filter(None, said))
+
+
+def warn_of(complaint, verdict, estimator):
+    """Warn, once, of all that there is to say against a fit; see `complaint_about`."""
+    warn_of_text(complaint_about(complaint, verdict, estimator))
+
+
+def warn_of_text(text):
+    """Warn of what there is to say, if there is something."""
+    if text:
+        warnings.warn(text, ConvergenceWarning, stacklevel=4)

@@ -70,6 +70,7 @@ CONSTRAINTS = {
     "epsilon": [POSITIVE],
     "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
     "max_fun": [COUNT],
+    "n_members": [COUNT],
     "dtype": [
         StrOptions({"float32", "float64"}),
         Options(type, {np.float32, np.float64}),

@@ -223,6 +223,11 @@ def checked_model(estimator, param):
             raise ValueError(
                 f"{name}='auto' {why}. Give {name} a number; fit takes 'auto'."
             )
+    if model.n_members != 1:
+        raise ValueError(
+            f"n_members={model.n_members!r} is refused: a path is that of one network. "
+            "Set n_members=1, and fit an ensemble at the strength that you choose."
+        )
     # any strength: what excludes the penalty is refused before training
     setattr(model, param, 1.0)
     model.warm_start = False

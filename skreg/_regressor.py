@@ -7,11 +7,13 @@ from numbers import Real
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted
 
 from skreg._available import available_unless_it_raises
 from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import with_callbacks
 from skreg._losses import REGRESSION_LOSSES
+from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects, refuse_times
 from skreg._target_scale import (
@@ -208,6 +210,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         still predicts its training rows like a constant.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
+    n_members : int, default=1
+        Networks that are trained, each from initial weights, with an order of rows,
+        masks and, with ``early_stopping``, validation rows of its own; values are
+        averaged. They are trained in threads, on one copy of X, with the
+        same bits for any number of threads. Each counts as a fit in time and memory.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights and of all arithmetic. "float32" is about twice as fast
         and as accurate in prediction; "float64" is for comparisons to solver
@@ -215,6 +222,12 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     Attributes
     ----------
+    members_ : list of RegularizedMLPRegressor
+        With ``n_members`` above 1: the networks, each fitted. The estimator's own
+        ``loss_``, ``best_loss_``, ``best_validation_score_``, ``l1_``, ``l2_``,
+        ``feature_importances_`` and ``sparsity_`` are means over them, ``n_iter_`` is
+        the largest and ``t_`` the sum, ``selected_features_`` are those of any; what
+        belongs to one network, such as ``coefs_`` and ``loss_curve_``, they have each.
     coefs_ : list of ndarray of shape (n_in, n_out)
         Weight matrices; CSC after ``sparsify_weights``. They can be set, in place or as
         ``coefs_[0] = W``; those that are CSC have read-only arrays and can be replaced.
@@ -393,6 +406,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         epsilon=1e-8,
         n_iter_no_change=10,
         max_fun=15000,
+        n_members=1,
         dtype="float32",
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -441,6 +455,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.epsilon = epsilon
         self.n_iter_no_change = n_iter_no_change
         self.max_fun = max_fun
+        self.n_members = n_members
         self.dtype = dtype
 
     @available_unless_it_raises(trains_epoch_by_epoch)
@@ -482,22 +497,51 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predict values.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             The input.
+        return_std : bool, default=False
+            Whether to return how much the members differ, too; needs ``n_members``
+            above 1.
 
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
-            The prediction, in the unit of the y that was given to `fit`.
+            The prediction, in the unit of the y that was given to `fit`. With several
+            members the mean of theirs.
+        std : ndarray of the same shape
+            With ``return_std=True``: the standard deviation of the members'
+            predictions. It is what the networks do not know together, and not the
+            noise of y.
+
+        Raises
+        ------
+        ValueError
+            If ``return_std=True`` and there is one network.
         """
         self = settled(self)
-        outputs = self._network_outputs(X)
-        y = self._target_scale.invert(outputs)
+        X = self._read_to_predict(X)
+        if not return_std:
+            return self._values(X)
+        if not hasattr(self, "members_"):
+            raise ValueError(
+                "return_std=True needs several networks, whose predictions differ; "
+                f"this estimator was fitted with n_members={self.n_members}. Fit it "
+                "with n_members=4, for example."
+            )
+        return self._values(X), np.std(
+            [member._values(X) for member in self.members_], axis=0
+        )
+
+    def _values(self, X):
+        """The prediction for X as it was read."""
+        if hasattr(self, "members_"):
+            return mean_of(member._values(X) for member in self.members_)
+        y = self._target_scale.invert(self._network_outputs(X))
         return y.ravel() if self._one_dimensional else y
 
     def score(self, X, y, sample_weight=None):
@@ -517,7 +561,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         score : float
             At most 1; the mean over outputs.
         """
-        self._check_fitted()
+        check_is_fitted(self)
         refuse_times(y, "y")
         refuse_objects(y, "y", labels=False)
         return super().score(X, y, sample_weight)

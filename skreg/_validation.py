@@ -158,7 +158,7 @@ def writeable(array):
     return np.array(array)
 
 
-def split_rows(rows, n, *, fraction, random_state, labels):
+def split_rows(rows, n, *, fraction, random_state, labels, n_val=None):
     """Rows for training and for validation.
 
     The only row of a class stays in training: nothing else would teach it. The other
@@ -171,6 +171,8 @@ def split_rows(rows, n, *, fraction, random_state, labels):
     labels : ndarray of shape (n,) or (n, n_labels), or None
         Classes to stratify by, or a multilabel indicator, of which no value of a label
         leaves training.
+    n_val : int or None
+        How many rows for validation, instead of the fraction.
 
     Raises
     ------
@@ -187,7 +189,7 @@ def split_rows(rows, n, *, fraction, random_state, labels):
 
     rows = np.arange(n) if rows is None else rows
     otherwise = "pass X_val and y_val to fit, or set early_stopping=False."
-    n_val = int(np.ceil(fraction * len(rows)))
+    n_val = int(np.ceil(fraction * len(rows))) if n_val is None else n_val
     if n_val >= len(rows):
         raise ValueError(
             f"validation_fraction={fraction} leaves no row for training, with "

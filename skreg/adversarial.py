@@ -174,7 +174,7 @@ def adversarial_examples(
             f"RegularizedMLPRegressor; got {type(estimator).__name__}. Of a Pipeline, "
             "pass the last step and X as it is transformed by the others."
         )
-    X = read_data(estimator, X, dtype=estimator.coefs_[0].dtype, reset=False, copy=True)
+    X = read_data(estimator, X, dtype=np.dtype(estimator.dtype), reset=False, copy=True)
     estimator = without_names(estimator)
     if attack is None:
         return X
