@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
+from skreg._automatic import as_used, automatic_values, values_for_one_epoch
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._columns import Columns
 from skreg._documentation import DocumentationLinkMixin
@@ -265,10 +266,54 @@ class BaseRegularizedMLP(
             much worse than those of a linear model. One warning says all, with cause
             and remedy.
         """
-        validation = X_val, y_val, sample_weight_val
+        given = X, y, sample_weight, (X_val, y_val, sample_weight_val)
+        values = automatic_values(self, X, sample_weight, validates=X_val is not None)
+        return self._with_values(values, lambda view: view._fit(*given))
+
+    def _with_values(self, values, call):
+        """Train with values for the parameters that are "auto".
+
+        Parameters
+        ----------
+        values : dict
+        call : callable
+            Of a view of the estimator that has these values; what it learns is taken
+            over.
+
+        Returns
+        -------
+        self : object
+        """
+        if not values:
+            call(self)
+            vars(self).pop("automatic_params_", None)
+            return self
+        view = object.__new__(type(self))
+        before = dict(vars(self))
+        vars(view).update(before, _given_by=self, **values)
+        try:
+            call(view)
+        except TrainingInterrupted as interrupt:
+            self._take_over(view, before, values)
+            interrupt.estimator = self
+            raise
+        self._take_over(view, before, values)
+        return self
+
+    def _take_over(self, view, before, values):
+        """What a view has learnt, and forgotten."""
+        learnt = dict(vars(view))
+        for name in ("_given_by", *self._get_param_names()):
+            learnt.pop(name, None)
+        for name in before.keys() - vars(view).keys():
+            del vars(self)[name]
+        vars(self).update(learnt, automatic_params_=values)
+
+    def _fit(self, X, y, sample_weight, validation):
+        """`fit` by parameters none of which is "auto"."""
         if self.n_members > 1:
             fit_members(self, X, y, sample_weight, validation)
-            return self
+            return
         if self.warm_start:
             refuse_another_number(self)
         goes_on = self.warm_start and self._can_go_on()
@@ -283,7 +328,6 @@ class BaseRegularizedMLP(
         problem = self._problem_with_validation(training, settings, *validation)
         self._run_schedule(problem, settings, *given)
         vars(self).pop("members_", None)
-        return self
 
     def _fit_on(self, X, y, weights, validation, callbacks, split):
         """`fit` of a member, on data that the ensemble has read and checked.
@@ -442,6 +486,19 @@ class BaseRegularizedMLP(
     @_fit_context(prefer_skip_nested_validation=True)
     def _adapt(self, base, options, params, given, given_for_validation):
         """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
+        X, _, sample_weight = given
+        values = automatic_values(
+            self, X, sample_weight, validates=given_for_validation[0] is not None
+        )
+        return self._with_values(
+            values,
+            lambda view: view._adapt_network(
+                base, options, params, given, given_for_validation
+            ),
+        )
+
+    def _adapt_network(self, base, options, params, given, given_for_validation):
+        """The same by parameters none of which is "auto"."""
         settings = read_settings(self)
         check_method(self, settings, options.method)
         check_validation_given(self, *given_for_validation)
@@ -471,7 +528,6 @@ class BaseRegularizedMLP(
             training, settings, *given_for_validation
         )
         self._run_schedule(problem, settings, *given)
-        return self
 
     def _adopt(self, base):
         """Take over from a fitted estimator how X and y are read."""
@@ -494,9 +550,16 @@ class BaseRegularizedMLP(
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
+        return self._with_values(
+            values_for_one_epoch(self, X),
+            lambda view: view._train_one_epoch(X, y, sample_weight, classes),
+        )
+
+    def _train_one_epoch(self, X, y, sample_weight, classes):
+        """The same by parameters none of which is "auto"."""
         if self.n_members > 1:
             partial_fit_members(self, X, y, sample_weight, classes)
-            return self
+            return
         refuse_another_number(self)
         goes_on = self._can_go_on()
         if goes_on:
@@ -507,7 +570,6 @@ class BaseRegularizedMLP(
         weights = check_weights(sample_weight, X)
         problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
         self._train(problem, settings, 1, *given, incremental=True)
-        return self
 
     def _partial_fit_on(self, X, y, weights, classes, callbacks):
         """`partial_fit` of a member; see `_fit_on`."""
@@ -1019,9 +1081,10 @@ class BaseRegularizedMLP(
         if missing:
             return missing
         state = self._state
+        used = as_used(self)
         for kept, new in [
-            (state.schedule, self._new_schedule()),
-            (state.loss_progress, self._new_progress()),
+            (state.schedule, used._new_schedule()),
+            (state.loss_progress, used._new_progress()),
         ]:
             if type(kept) is type(new):
                 vars(kept).update(vars(new) | vars(kept))

@@ -45,6 +45,8 @@ class FitCallbacks:
         snapshot=None,
         task_name="epoch",
     ):
+        # a fit may be that of a view, with values for "auto"
+        estimator = getattr(estimator, "_given_by", estimator)
         self.estimator = estimator
         self.task_name = task_name
         self.given = {

@@ -28,7 +28,7 @@ COUNT = Interval(Integral, 1, None, closed="left")
 
 # What both estimators take; each adds its own.
 CONSTRAINTS = {
-    "hidden_layer_sizes": ["array-like", COUNT],
+    "hidden_layer_sizes": [StrOptions({"auto"}), "array-like", COUNT],
     "activation": [StrOptions(set(ACTIVATIONS)), "array-like"],
     "solver": [StrOptions({*STOCHASTIC_SOLVERS, "lbfgs"})],
     "l1": [NON_NEGATIVE, StrOptions({AUTO}), "array-like"],
@@ -36,9 +36,9 @@ CONSTRAINTS = {
     "group_l1": [NON_NEGATIVE],
     "feature_groups": ["array-like", None],
     "hierarchy": [BOUND, None],
-    "weight_decay": [NON_NEGATIVE],
+    "weight_decay": [StrOptions({"auto"}), NON_NEGATIVE],
     "weight_decay_schedule": [Schedule, None],
-    "dropout": [RATE, "array-like"],
+    "dropout": [StrOptions({"auto"}), RATE, "array-like"],
     "input_dropout": [RATE],
     "dropout_schedule": [Schedule, None],
     "batch_norm": ["boolean", StrOptions({"before", "after"})],
@@ -50,11 +50,11 @@ CONSTRAINTS = {
     "adversarial": [BaseEstimator, None],
     "augmentation": "no_validation",  # read_augmentation
     "batch_size": [StrOptions({"auto"}), COUNT],
-    "learning_rate": [StrOptions(set(SCHEDULES)), Schedule],
-    "learning_rate_init": [POSITIVE],
+    "learning_rate": [StrOptions({*SCHEDULES, "auto"}), Schedule],
+    "learning_rate_init": [StrOptions({"auto"}), POSITIVE],
     "power_t": [NON_NEGATIVE],
     "warm_up": [NON_NEGATIVE],
-    "max_iter": [COUNT],
+    "max_iter": [StrOptions({"auto"}), COUNT],
     "shuffle": ["boolean"],
     "random_state": ["random_state"],
     "tol": [NON_NEGATIVE],
@@ -62,15 +62,15 @@ CONSTRAINTS = {
     "warm_start": ["boolean"],
     "momentum": [RATE],
     "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean"],
+    "early_stopping": [StrOptions({"auto"}), "boolean"],
     "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
     "scoring": [str, callable],  # the names: check_scoring_name
     "beta_1": [RATE],
     "beta_2": [RATE],
     "epsilon": [POSITIVE],
-    "n_iter_no_change": [COUNT, Options(Real, {np.inf})],
+    "n_iter_no_change": [StrOptions({"auto"}), COUNT, Options(Real, {np.inf})],
     "max_fun": [COUNT],
-    "n_members": [COUNT],
+    "n_members": [StrOptions({"auto"}), COUNT],
     "dtype": [
         StrOptions({"float32", "float64"}),
         Options(type, {np.float32, np.float64}),
@@ -542,9 +542,9 @@ def trains_epoch_by_epoch(estimator):
         )
     if estimator.solver not in STOCHASTIC_SOLVERS:
         name, remedy = "solver", "'adam' or 'sgd'"
-    elif estimator.early_stopping:
+    elif estimator.early_stopping and not is_auto(estimator.early_stopping):
         name, remedy = "early_stopping", "False"
-    elif has_end(estimator.learning_rate):
+    elif not is_auto(estimator.learning_rate) and has_end(estimator.learning_rate):
         name, remedy = "learning_rate", " or ".join(map(repr, WITHOUT_END))
     elif estimator.dropout_schedule is not None:
         name, remedy = "dropout_schedule", "None"

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import check_array
 
+from skreg._automatic import plain_values
 from skreg._base import BaseRegularizedMLP, TrainingState
 from skreg._callbacks import EndFromOutside
 from skreg._network import Network
@@ -213,6 +214,7 @@ def checked_model(estimator, param):
     if param not in names:
         raise ValueError(f"param must be one of {names}; got {param!r}.")
     model = clone(estimator)
+    model.set_params(**plain_values(model))
     for name in ("l1", "l2"):
         if is_auto(getattr(model, name)):
             why = (

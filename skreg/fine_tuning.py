@@ -4,6 +4,7 @@ import copy
 
 from sklearn.base import clone
 
+from skreg._automatic import as_used
 from skreg._base import TrainingState
 from skreg._fine_tuning import begin, fingerprint
 from skreg._parameters import read_settings
@@ -138,7 +139,7 @@ class Adaptation(VersionedMixin):
             base,
             self._options,
             self._params,
-            read_settings(adapted),
+            read_settings(as_used(adapted)),
             self._key,
             self._new,
         )

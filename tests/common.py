@@ -5,11 +5,10 @@ from functools import cache
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.preprocessing import scale
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 both_estimators = pytest.mark.parametrize("Estimator", ESTIMATORS)

@@ -17,13 +17,14 @@ from common import (
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from reference import Network
 from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _adaptive, _threads
+from skreg import _adaptive, _threads
 from skreg._adaptive import LARGEST, SMALLEST, START, Strength, Tuner
 from skreg._optimizers import Optimizer
 

@@ -6,12 +6,12 @@ import reference
 from cases import KEY, data_of, engine_of, random_params, random_targets
 from common import both_estimators, data_for, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import RegularizedMLPClassifier
 from skreg._optimizers import Optimizer
 from skreg.adversarial import AdversarialTraining, adversarial_examples, checked
 from skreg.inspection import RobustnessCurveDisplay, robustness_curve

@@ -30,6 +30,7 @@ from common import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse, stats
 from scipy.special import erf
 from sklearn.base import clone
@@ -39,7 +40,7 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 import skreg.augmentation
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _threads
+from skreg import _threads
 from skreg._augmentation import kernel_table, read_augmentation
 from skreg._kernels import engine, units
 from skreg._optimizers import Optimizer

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier
 from sklearn.base import clone
 
-from skreg import RegularizedMLPClassifier
 from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging
 
 pytestmark = few_epochs

@@ -6,17 +6,13 @@ import sklearn
 from common import diabetes, few_epochs, iris
 from joblib import parallel_config
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn import config_context, get_config
 from sklearn.base import is_classifier
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils.fixes import parse_version
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 from skreg.inspection import stability_selection
 
 pytestmark = few_epochs

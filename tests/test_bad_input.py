@@ -19,11 +19,11 @@ from common import (
     iris,
 )
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg.adversarial import AdversarialTraining
 from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from reference import ACTIVATIONS, NORM_EPSILON, Network
 from scipy import sparse
 from scipy.special import softmax
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from common import ESTIMATORS, few_epochs
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._kernels import engine
 from skreg._sparse_input import check_indices
 

@@ -3,13 +3,10 @@
 import numpy as np
 import pytest
 from common import all_weights, data_for, diabetes, few_epochs, iris
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.model_selection import GridSearchCV
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPRegressorCV
 from skreg._callbacks import HAVE_CALLBACKS
 
 pytestmark = [

@@ -9,12 +9,13 @@ from common import all_weights, assert_same_fit, both_estimators, data_for, few_
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _threads
+from skreg import _threads
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
 from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging

@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from common import assert_refused, breast_cancer, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_linnerud
@@ -26,9 +27,7 @@ from sklearn.model_selection import (
 from sklearn.preprocessing import scale
 
 from skreg import (
-    RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     regularization_path,
 )

@@ -17,10 +17,10 @@ from common import (
     iris,
 )
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._activations import ACTIVATIONS
 from skreg._blas import one_blas_thread
 

@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, few_epochs, iris
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring, log_loss, make_scorer, mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 # Stops after some tens of epochs, at a best that is not the last.
 quick = {"early_stopping": True, "learning_rate_init": 0.02, "random_state": 0}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from common import breast_cancer, diabetes, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn import config_context
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
@@ -25,8 +26,6 @@ from sklearn.model_selection import (
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

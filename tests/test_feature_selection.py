@@ -5,6 +5,7 @@ import pytest
 import sklearn
 from common import both_estimators, data_for, diabetes, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import SelectFromModel
@@ -13,11 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPRegressorCV
 
 pytestmark = few_epochs
 

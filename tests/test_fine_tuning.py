@@ -14,6 +14,7 @@ from common import (
     iris,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from scipy.special import logsumexp
 from sklearn.base import clone
@@ -21,11 +22,7 @@ from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
-)
+from skreg import RegularizedMLPClassifierCV
 from skreg._feature_groups import FeatureGroups
 from skreg._fine_tuning import METHODS
 from skreg.adversarial import AdversarialTraining

@@ -15,13 +15,13 @@ from common import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.datasets import make_friedman1
 from sklearn.linear_model import Lasso, MultiTaskLasso
 from sklearn.preprocessing import scale
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._feature_groups import FeatureGroups
 from skreg._kernels import units
 from skreg._optimizers import Optimizer

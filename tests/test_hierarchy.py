@@ -19,16 +19,13 @@ from common import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from scipy.optimize import minimize
 from sklearn.base import clone
 from sklearn.linear_model import MultiTaskLasso
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    regularization_path,
-)
+from skreg import regularization_path
 from skreg._kernels import units
 from skreg._optimizers import Optimizer
 from skreg.averaging import ExponentialMovingAverage

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 from common import learns_nothing
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _documentation
+from skreg import _documentation
 
 pytestmark = learns_nothing
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, diabetes, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

@@ -7,10 +7,11 @@ import time
 import numpy as np
 import pytest
 from common import all_weights, assert_same_fit, diabetes, few_epochs
+from plain import RegularizedMLPRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from skreg import RegularizedMLPRegressor, RegularizedMLPRegressorCV
+from skreg import RegularizedMLPRegressorCV
 from skreg._schedules import SCHEDULES
 
 # One epoch of this takes several seconds.

@@ -7,9 +7,9 @@ import time
 import numpy as np
 import pytest
 from cases import KEY, data_of, engine_of, random_params
+from plain import RegularizedMLPRegressor
 from reference import Network
 
-from skreg import RegularizedMLPRegressor
 from skreg._batch_norm import Statistics
 from skreg._optimizers import Optimizer
 

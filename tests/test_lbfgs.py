@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from common import breast_cancer, diabetes, iris, learns_nothing
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import is_classifier
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
@@ -30,12 +31,7 @@ from sklearn.utils.estimator_checks import (
     check_sample_weight_equivalence_on_sparse_data,
 )
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-    regularization_path,
-)
+from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg._kernels import engine
 from skreg._moments import Moments
 

@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from common import breast_cancer, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.datasets import make_regression
 from sklearn.linear_model import (
@@ -19,8 +20,6 @@ from sklearn.linear_model import (
     Ridge,
 )
 from sklearn.utils.fixes import parse_version
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 # Rounding can end a search above a tol of 1e-11 where columns go together. lbfgs says
 # so; whether the solution is the right one is what is tested.

@@ -15,18 +15,14 @@ from common import (
     iris,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from scipy.special import logit
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 EXACT = {
     "hidden_layer_sizes": (),

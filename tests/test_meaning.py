@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from common import assert_refused, both_estimators, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import AdaBoostClassifier, BaggingClassifier, VotingClassifier
@@ -13,9 +14,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.linear_model import LogisticRegression
 
 from skreg import (
-    RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     regularization_path,
 )

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_iris
@@ -18,11 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, scale
 from threadpoolctl import threadpool_limits
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    regularization_path,
-)
+from skreg import regularization_path
 from skreg.adversarial import adversarial_examples
 
 SETTINGS = {
@@ -191,9 +188,7 @@ def test_validation_rows_are_disjoint_then_drawn_anew(monkeypatch):
     assert [len(rows) for rows in held_out] == [20] * 7
     first = np.concatenate(held_out[:4])
     assert len(np.unique(first)) == 80
-    assert not any(
-        np.array_equal(a, b) for a in held_out[:4] for b in held_out[4:]
-    )
+    assert not any(np.array_equal(a, b) for a in held_out[:4] for b in held_out[4:])
 
 
 def test_validation_rows_keep_the_shares_of_classes(monkeypatch):

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from common import diabetes, iris
 from numpy.testing import assert_allclose
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

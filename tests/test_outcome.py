@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from common import breast_cancer, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.datasets import load_diabetes, load_wine, make_regression
 from sklearn.exceptions import ConvergenceWarning
@@ -20,9 +21,7 @@ from sklearn.metrics import (
 from sklearn.preprocessing import scale
 
 from skreg import (
-    RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     regularization_path,
 )

@@ -14,10 +14,10 @@ from common import (
     iris,
 )
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._optimizers import Optimizer
 
 pytestmark = few_epochs

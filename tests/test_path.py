@@ -9,15 +9,12 @@ import numpy as np
 import pytest
 from common import assert_refused, assert_same_fit, breast_cancer, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Ridge, lasso_path
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    regularization_path,
-)
+from skreg import regularization_path
 from skreg._path import zeroing_strength
 
 LINEAR = {

@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 from common import assert_refused, diabetes, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.exceptions import NotFittedError
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-    regularization_path,
-)
+from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg.inspection import RegularizationPathDisplay
 
 pytest.importorskip("matplotlib").use("Agg")

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from common import both_estimators, data_for, few_epochs
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import is_classifier
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._validation import LEAST_PART_ROWS, PART_SIZE, parts_for_kernels
 
 pytestmark = few_epochs

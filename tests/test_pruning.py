@@ -9,12 +9,13 @@ from common import all_weights, assert_refused, both_estimators, data_for, few_e
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from thinned import KINDS, raw_predictions, remove, thinned
 
-from skreg import RegularizedMLPRegressor, _validation
+from skreg import _validation
 from skreg._losses import REGRESSION_LOSSES
 from skreg._network import Network, residual_reaches
 from skreg._pruning import pruned

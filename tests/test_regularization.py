@@ -13,12 +13,12 @@ from common import (
     iris,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._activations import ACTIVATIONS
 from skreg._losses import REGRESSION_LOSSES
 from skreg._schedules import SCHEDULES

@@ -16,11 +16,12 @@ from common import (
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, schedules
+from skreg import schedules
 from skreg._kernels import engine
 from skreg._schedules import (
     SCHEDULES,

@@ -6,16 +6,12 @@ import numpy as np
 import pytest
 from common import both_estimators, data_for, diabetes, few_epochs, iris
 from numpy.testing import assert_allclose
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn import config_context
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, mean_absolute_error
 from sklearn.model_selection import train_test_split
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 pytestmark = few_epochs
 

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from common import data_for, learns_nothing
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -17,11 +18,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    search_space,
-)
+from skreg import search_space
 from skreg._parameters import read_settings
 from skreg._search_space import (
     DropoutRates,

@@ -2,13 +2,9 @@
 
 import numpy as np
 import pytest
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-    regularization_path,
-)
+from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import CutMix, ImageFlip, ImageScale, ImageShift
 from skreg.schedules import Cosine, CosineWarmRestarts, CurriculumDropout

@@ -17,11 +17,10 @@ from common import (
     iris,
 )
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.linear_model import Lasso, LogisticRegression, Ridge
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

@@ -18,12 +18,13 @@ from common import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from thinned import KINDS, raw_predictions, remove, thinned
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _threads
+from skreg import _threads
 from skreg._activations import ACTIVATIONS
 from skreg._kernels import sparse_weights, units
 from skreg._losses import REGRESSION_LOSSES

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from common import assert_refused, diabetes, few_epochs, iris
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.feature_selection import SelectKBest
@@ -14,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.utils._param_validation import InvalidParameterError
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg.inspection import StabilitySelection, stability_selection
 
 pytestmark = few_epochs

@@ -8,14 +8,10 @@ import numpy as np
 import pytest
 from common import all_weights, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.metrics import d2_tweedie_score
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-    regularization_path,
-)
+from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg._target_scale import TargetMoments, TargetScale, last_calls
 
 rng = np.random.default_rng(0)

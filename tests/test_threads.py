@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from cases import KEY, both_dtypes, data_of, engine_of, random_params, random_targets
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from reference import Network
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _threads
+from skreg import _threads
 from skreg._kernels import engine
 from skreg._optimizers import Optimizer
 

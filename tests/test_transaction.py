@@ -18,13 +18,12 @@ from common import (
     few_epochs,
 )
 from numpy.testing import assert_array_equal
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
 from skreg import (
-    RegularizedMLPClassifier,
     RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     regularization_path,
 )

@@ -2,8 +2,7 @@
 
 import pytest
 from common import diabetes, few_epochs, iris
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

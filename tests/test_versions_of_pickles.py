@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from common import all_weights, both_estimators, data_for, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
+from plain import RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import InconsistentVersionWarning as OfScikitLearn
 
 import skreg
 from skreg import (
     RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
     RegularizedMLPRegressorCV,
     augmentation,
     averaging,

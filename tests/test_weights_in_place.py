@@ -6,8 +6,7 @@ import pickle
 import numpy as np
 import pytest
 from common import ESTIMATORS, data_for, few_epochs
-
-from skreg import RegularizedMLPRegressor
+from plain import RegularizedMLPRegressor
 
 pytestmark = few_epochs
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 from common import data_for
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import is_classifier
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 # name: (estimator, what y is, parameters)
 KINDS = {

@@ -1,0 +1,179 @@
+"""What "auto" stands for: the defaults of a fit, by what is asked for and the rows.
+
+Where nothing is set a fit is the mean of four networks with two hidden layers, each
+stopped by rows of its own. The figures were chosen on public tables; see
+``benchmarks/bench_tables.py`` and the user guide's chapter on defaults. Without hidden
+layers, and under solvers other than Adam, "auto" is what leaves a linear model, or the
+solver, as it is.
+"""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import _num_samples
+
+from skreg._schedules import has_end
+from skreg.schedules import OneCycle
+
+AUTO = "auto"
+
+HIDDEN_LAYER_SIZES = (256, 256)
+MEMBERS = 4
+# Of hidden units, in layers of which each has this many at least.
+DROPOUT, WIDE = 0.2, 64
+WEIGHT_DECAY = 0.05
+RATE_OF_ONE_CYCLE = 3e-3
+# Fewer rows are too few to set some of them aside.
+ROWS_TO_VALIDATE = 100
+# Epochs up to so many rows; beyond them as many as see this many rows in all, but a few
+# at least.
+EPOCHS, ROWS_OF_EPOCHS, FEWEST_EPOCHS = 60, 10_000, 6
+# Rows of a batch: a power of two near n_samples / 32.
+BATCHES = 32
+SMALLEST_BATCH, LARGEST_BATCH = 16, 128
+LARGEST_BATCH_OF_MANY, MANY_ROWS = 512, 50_000
+
+# Without hidden layers, with another solver than Adam, along a path.
+PLAIN = {
+    "hidden_layer_sizes": (100,),
+    "dropout": 0.0,
+    "weight_decay": 0.0,
+    "batch_size": 200,
+    "learning_rate": "constant",
+    "learning_rate_init": 1e-3,
+    "max_iter": 200,
+    "early_stopping": False,
+    "n_iter_no_change": 10,
+    "n_members": 1,
+}
+
+
+def is_automatic(value):
+    """Whether the value of a parameter is "auto"."""
+    return isinstance(value, str) and value == AUTO
+
+
+def plain_values(estimator):
+    """Values for the parameters that are "auto", for a network that stays plain."""
+    return {
+        name: value
+        for name, value in PLAIN.items()
+        if is_automatic(getattr(estimator, name))
+    }
+
+
+def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
+    """Values for the parameters that are "auto", in a fit.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X, sample_weight : as given to fit
+        The number of rows counts, of those with a weight.
+    validates : bool
+        Whether rows to validate on are given.
+    """
+    if not any(is_automatic(getattr(estimator, name)) for name in PLAIN):
+        return {}
+    sizes = estimator.hidden_layer_sizes
+    if estimator.solver != "adam" or not has_hidden_layers(sizes):
+        return plain_values(estimator)
+    n = number_of_rows(X, sample_weight)
+    schedule = estimator.learning_rate
+    if is_automatic(schedule):
+        schedule = "one_cycle"
+    values = {
+        "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
+        "dropout": DROPOUT if is_wide(sizes) else 0.0,
+        "weight_decay": WEIGHT_DECAY,
+        "batch_size": batch_size(n),
+        "learning_rate": schedule,
+        "learning_rate_init": (
+            RATE_OF_ONE_CYCLE
+            if isinstance(schedule, OneCycle) or schedule == "one_cycle"
+            else PLAIN["learning_rate_init"]
+        ),
+        "max_iter": epochs(n) if has_end(schedule) else PLAIN["max_iter"],
+        "early_stopping": validates or n >= ROWS_TO_VALIDATE,
+        "n_iter_no_change": np.inf if has_end(schedule) else PLAIN["n_iter_no_change"],
+        "n_members": MEMBERS if is_automatic(sizes) else 1,
+    }
+    return {
+        name: value
+        for name, value in values.items()
+        if is_automatic(getattr(estimator, name))
+    }
+
+
+def as_used(estimator):
+    """A view of an estimator with the values that its last fit has had for "auto".
+
+    They are plain values before fit.
+    """
+    view = object.__new__(type(estimator))
+    used = vars(estimator).get("automatic_params_", {})
+    vars(view).update(vars(estimator), **(plain_values(estimator) | used))
+    return view
+
+
+def values_for_one_epoch(estimator, X):
+    """Values for the parameters that are "auto", in a call of partial_fit.
+
+    Nothing is known of an end, and rows are set aside for nothing.
+    """
+    values = automatic_values(estimator, X)
+    unending = {
+        name: PLAIN[name]
+        for name in (
+            *("learning_rate", "learning_rate_init", "max_iter"),
+            *("early_stopping", "n_iter_no_change"),
+        )
+        if name in values
+    }
+    if "n_members" in values:
+        unending["n_members"] = len(getattr(estimator, "members_", [None]))
+    return values | unending
+
+
+def has_hidden_layers(sizes):
+    """Whether there is one, by a parameter that is not yet checked."""
+    if is_automatic(sizes) or isinstance(sizes, Integral):
+        return True
+    return np.shape(sizes) != (0,)
+
+
+def is_wide(sizes):
+    """Whether each hidden layer has units enough to leave some out."""
+    if is_automatic(sizes):
+        return True
+    try:
+        return bool(np.min(sizes) >= WIDE)
+    except (TypeError, ValueError):
+        # what the check of parameters refuses
+        return False
+
+
+def number_of_rows(X, sample_weight):
+    """Rows with a weight; of what no array can be made, which is refused later, none.
+
+    Whatever changes with it does so for rows left out, too.
+    """
+    if sample_weight is not None and np.ndim(sample_weight) == 1:
+        return int(np.count_nonzero(sample_weight))
+    try:
+        return _num_samples(X)
+    except TypeError:
+        return 0
+
+
+def epochs(n):
+    """60, and fewer from 10,000 rows on."""
+    return int(np.clip(EPOCHS * ROWS_OF_EPOCHS / max(n, 1), FEWEST_EPOCHS, EPOCHS))
+
+
+def batch_size(n):
+    """A power of two near n / 32, from 16 to 128; 512 from 50,000 rows on."""
+    if n >= MANY_ROWS:
+        return LARGEST_BATCH_OF_MANY
+    power = round(np.log2(max(n, 1) / BATCHES))
+    return int(np.clip(2.0**power, SMALLEST_BATCH, LARGEST_BATCH))
