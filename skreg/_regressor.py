@@ -44,8 +44,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer. ``()`` is no hidden layer: linear regression.
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Units of each hidden layer. ``()`` is no hidden layer: a linear model. "auto" is
+        ``(256, 256)``.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, one for all or one per layer: "identity",
         "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or
@@ -98,16 +99,18 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         used at all only if it has linear weights. Infinity is no bound. The averages of
         ``weight_averaging`` need not keep within it. Not with "lbfgs", nor with ``l1``
         of the first layer or ``skip_coef_``, or ``max_norm`` of the latter.
-    weight_decay : float, default=0.0
+    weight_decay : float or "auto", default="auto"
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
         (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
-        ``(1 - momentum) * weight_decay``.
+        ``(1 - momentum) * weight_decay``. "auto" is
+        0.05 with hidden layers and "adam", else 0.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
-    dropout : float or array-like of float, default=0.0
+    dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
-        divided by 1 - dropout; prediction uses all units as they are.
+        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.2 with "adam" where each hidden
+        layer has 64 units at least, else 0.
     input_dropout : float, default=0.0
         The same for the features.
     dropout_schedule : schedule of `skreg.schedules` or None, default=None
@@ -143,10 +146,13 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         array of X's shape is called once per epoch; in a list functions come first.
         Needs dense X.
     batch_size : int or "auto", default="auto"
-        Rows of a batch, at most n_samples. "auto" is ``min(200, n_samples)``.
-    learning_rate : str or schedule of `skreg.schedules`, default="constant"
+        Rows of a batch, at most n_samples. "auto" is 200; with hidden layers and "adam"
+        it is the power of two nearest to n_samples / 32, from 16 to 128, and 512 from
+        50,000 rows on.
+    learning_rate : str or schedule of `skreg.schedules`, default="auto"
         Schedule of the rate, for "adam" and "sgd":
 
+        - "auto": "one_cycle" with hidden layers and "adam", else "constant";
         - "constant": ``learning_rate_init``;
         - "invscaling": ``learning_rate_init / (t_ + 1) ** power_t``;
         - "adaptive": divided by 5 whenever ``n_iter_no_change`` epochs bring no
@@ -161,15 +167,18 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
         The last four, and schedule objects, use all ``max_iter`` epochs unless
         ``early_stopping`` ends them.
-    learning_rate_init : float, default=0.001
-        The rate at the start, or the highest of "one_cycle"; > 0.
+    learning_rate_init : float or "auto", default="auto"
+        The rate at the start, or the highest of "one_cycle"; > 0. "auto" is 0.003 for
+        "one_cycle" with hidden layers and "adam", else 0.001.
     power_t : float, default=0.5
         Exponent of "invscaling", >= 0.
     warm_up : float, default=0.0
         Epochs, >= 0 and not necessarily whole, in which a factor rises linearly from 0
         to 1 step by step. It multiplies any schedule. Each `fit` warms up anew.
-    max_iter : int, default=200
-        Most epochs, or iterations of "lbfgs".
+    max_iter : int or "auto", default="auto"
+        Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
+        and a schedule that has an end it is 60, and from 10,000 rows on 600,000 /
+        n_samples, but 6 at least.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order.
     random_state : int, RandomState instance or None, default=None
@@ -189,9 +198,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Momentum of "sgd", in [0, 1).
     nesterovs_momentum : bool, default=True
         Whether it is Nesterov's.
-    early_stopping : bool, default=False
+    early_stopping : bool or "auto", default="auto"
         Stop when the score on validation data has not improved by ``tol`` for
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
+        "auto" is True with hidden layers and "adam" from 100 rows on, or if `fit` is
+        given ``X_val`` and ``y_val``, else False.
     validation_fraction : float, default=0.1
         Share of the rows set aside for that, in (0, 1), unless `fit` is given
         ``X_val`` and ``y_val``.
@@ -205,16 +216,19 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Decay rate of Adam's mean of the gradient's square, in [0, 1).
     epsilon : float, default=1e-8
         Adam's term against division by zero, > 0.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, inf or "auto", default="auto"
         Epochs without progress that are waited for; not counted while the network
-        still predicts its training rows like a constant.
+        still predicts its training rows like a constant. "auto" is 10;
+        with hidden layers, "adam" and a schedule that has an end, infinity.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
-    n_members : int, default=1
+    n_members : int or "auto", default="auto"
         Networks that are trained, each from initial weights, with an order of rows,
         masks and, with ``early_stopping``, validation rows of its own; values are
         averaged. They are trained in threads, on one copy of X, with the
         same bits for any number of threads. Each counts as a fit in time and memory.
+        "auto" is 4 where ``hidden_layer_sizes`` is "auto", too, and the solver "adam",
+        else 1.
     dtype : {"float32", "float64"}, default="float32"
         Type of the weights and of all arithmetic. "float32" is about twice as fast
         and as accurate in prediction; "float64" is for comparisons to solver
@@ -222,6 +236,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
 
     Attributes
     ----------
+    automatic_params_ : dict
+        The values used for the parameters that are "auto"; only where there are some.
     members_ : list of RegularizedMLPRegressor
         With ``n_members`` above 1: the networks, each fitted. The estimator's own
         ``loss_``, ``best_loss_``, ``best_validation_score_``, ``l1_``, ``l2_``,

@@ -164,10 +164,11 @@ def check_predictions(call, estimator, X, n, trained):
             raise Fault("predictions for another number of rows", call)
         if output.dtype.kind == "f" and not np.isfinite(output[trained]).all():
             raise Fault("predictions that are not finite", f"after {call}")
-    figures = list(estimator.loss_curve_)
+    figures = [loss for network in networks(estimator) for loss in network.loss_curve_]
     if not np.isfinite(figures).all():
         raise Fault("losses that are not finite", f"after {call}")
-    for array in [*estimator.coefs_, *estimator.intercepts_]:
+    arrays_of = [[*net.coefs_, *net.intercepts_] for net in networks(estimator)]
+    for array in sum(arrays_of, []):
         numbers = array.data if sparse.issparse(array) else array
         if not np.isfinite(numbers).all():
             raise Fault("weights that are not finite", f"after {call}")
@@ -228,15 +229,21 @@ def raw_predictions(estimator, X):
     )
 
 
+def networks(estimator):
+    """The members, or the estimator itself."""
+    return getattr(estimator, "members_", [estimator])
+
+
 def check_edit(estimator, X, n):
     """Weights that are set in place are those that predict."""
     raw_predictions(estimator, X)
-    first = estimator.coefs_[0]
+    network = networks(estimator)[-1]
+    first = network.coefs_[0]
     if sparse.issparse(first):
-        estimator.coefs_[0] = first * first.dtype.type(0.5)
+        network.coefs_[0] = first * first.dtype.type(0.5)
     else:
         first *= 0.5
-    estimator.intercepts_[-1] = estimator.intercepts_[-1] + first.dtype.type(0.25)
+    network.intercepts_[-1] = network.intercepts_[-1] + first.dtype.type(0.25)
     edited = raw_predictions(estimator, X)
     other = raw_predictions(pickle.loads(pickle.dumps(estimator)), X)
     if not np.array_equal(edited, other, equal_nan=True):
@@ -275,7 +282,7 @@ def run(case):
         if error is not None:
             check_error(name, error, case)
             seen.append(type(error).__name__)
-            if not hasattr(estimator, "_network"):
+            if not hasattr(networks(estimator)[0], "_network"):
                 break
             if not hasattr(estimator, "n_iter_"):
                 raise Fault("half fitted after an error", f"{name}: {error}")

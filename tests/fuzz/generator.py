@@ -7,6 +7,7 @@ smaller, and means the same after this file has changed.
 import numpy as np
 
 from skreg._activations import ACTIVATIONS
+from skreg._automatic import PLAIN
 from skreg._schedules import SCHEDULES
 
 DENSE = ["C", "F", "strided", "reversed", "readonly", "unaligned", "big-endian", "list"]
@@ -50,6 +51,8 @@ def random_case(seed):
     if params.get("solver") == "lbfgs" and calls[0] == "partial_fit":
         calls[0] = "fit"
     cv = bool(rng.random() < 0.04)
+    if cv:
+        params.pop("n_members", None)
     return {
         "estimator": ("classifier" if classifier else "regressor") + "CV" * cv,
         "params": params,
@@ -246,6 +249,10 @@ def random_params(rng, classifier, data):
         maybe("quantile", [1e-6, 0.9], 0.1)
         maybe("huber_delta", [1e-300, 1e3, 1e300], 0.1)
         maybe("standardize_target", [False, True], 0.3)
+    maybe("n_members", [2, 3])
+    if some(rng, 0.7):
+        # else what is not set is "auto"
+        params = PLAIN | params
     return params
 
 
