@@ -191,6 +191,7 @@ class ChoosesStrength:
 
     # The estimator that is trained along the paths.
     _Estimator: type
+    # of the networks that are trained along the paths
     n_members = 1
 
     @atomic

@@ -8,7 +8,7 @@ initial weights, with an order of rows, masks and validation rows of its own.
 import copy
 import threading
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 from sklearn.base import clone
@@ -21,6 +21,8 @@ from skreg._parameters import check_validation_given, read_settings
 from skreg._reading import errors_about
 from skreg._transaction import TrainingInterrupted, work_on_copies
 from skreg._validation import check_weights, split_rows, used_rows
+
+SECONDS_BETWEEN_LOOKS = 0.2
 
 # What a single network leaves behind, and members have each on their own.
 OF_ONE_NETWORK = (
@@ -321,12 +323,14 @@ class side_by_side:
         return [lambda future=future: self.result(future) for future in futures]
 
     def result(self, future):
-        try:
-            return future.result()
-        except KeyboardInterrupt:
-            # that of the main thread: the members end by themselves, and are kept
-            self.ended.set()
-            return future.result()
+        while not future.done():
+            try:
+                # a signal may fall between Python's look for one and the wait
+                wait([future], timeout=SECONDS_BETWEEN_LOOKS)
+            except KeyboardInterrupt:
+                # members end by themselves, and are kept
+                self.ended.set()
+        return future.result()
 
     def __exit__(self, *error):
         if error[0] is not None:

@@ -11,6 +11,8 @@ import pytest
 from common import data_for, few_epochs
 
 import skreg
+from skreg._base import BaseRegularizedMLP
+from skreg._members import OF_ONE_NETWORK
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 REFERENCE = (DOCS / "api.rst").read_text("utf-8")
@@ -74,6 +76,9 @@ def test_every_public_member_has_an_entry_or_is_scikit_learns(name, members):
         public -= set(dir(UserWarning))
     # what a dataclass or a fit stores is in the docstring: see below
     public -= set(getattr(cls, "__dataclass_fields__", ()))
+    if issubclass(cls, BaseRegularizedMLP):
+        assert all(name in cls.__doc__ for name in OF_ONE_NETWORK)
+        public -= set(OF_ONE_NETWORK)
     withheld = {"fine_tune", "partial_fit"} if name.endswith("CV") else set()
     left = public - set(methods) - set(properties) - from_scikit_learn() - withheld
     assert left == set()

@@ -103,6 +103,7 @@ BAD_PARAMETERS = [
     ("epsilon", 0.0, ["(0.0, inf)", "0.0"]),
     ("n_iter_no_change", 0, ["[1, inf)", "0"]),
     ("max_fun", 0, ["[1, inf)", "0"]),
+    ("n_members", 0, ["[1, inf)", "0"]),
     ("dtype", "float16", ["float16", "'float32'"]),
 ]
 BAD_CLASSIFIER_PARAMETERS = [

@@ -1,6 +1,7 @@
 """scikit-learn's own checks of an estimator, in several configurations."""
 
 import pytest
+from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.utils.estimator_checks import (
     check_sample_weight_equivalence_on_dense_data,
     check_sample_weight_equivalence_on_sparse_data,
@@ -8,7 +9,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+import skreg
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import GaussianNoise
 
@@ -70,11 +71,26 @@ def from_a_list(mark):
 
 @from_a_list(
     parametrize_with_checks(
-        [Estimator(**given) for Estimator in ESTIMATORS for given in CONFIGURATIONS],
+        [
+            skreg.RegularizedMLPClassifier(max_iter=3),
+            skreg.RegularizedMLPRegressor(max_iter=3),
+            *(Estimator(**given) for Estimator in ESTIMATORS for given in CONFIGURATIONS),
+        ],
         expected_failed_checks=expected_failures,
     )
 )
 def test_check_of_scikit_learn(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@from_a_list(
+    parametrize_with_checks(
+        [skreg.RegularizedMLPClassifier(), skreg.RegularizedMLPRegressor()],
+        expected_failed_checks=expected_failures,
+    )
+)
+def test_check_of_the_defaults(estimator, check):
     check(estimator)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
@@ -94,13 +95,15 @@ def test_a_generator_is_drawn_from(Estimator):
     assert_same_fit(fitted(Estimator, fresh), one)
 
 
+TESTS = str(Path(__file__).parent)
 PROCESS = """
 import sys, warnings
 import numpy as np
 warnings.simplefilter("ignore")
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
-from skreg import RegularizedMLPClassifier
+sys.path.insert(0, {tests!r})
+from plain import RegularizedMLPClassifier
 X, y = load_iris(return_X_y=True)
 model = RegularizedMLPClassifier(**{given!r}).fit(scale(X), y)
 weights = [W.tobytes() for W in [*model.coefs_, *model.intercepts_]]
@@ -111,7 +114,7 @@ print(b"".join(weights).hex())
 @SOLVERS
 def test_in_another_process(given):
     printed = subprocess.run(
-        [sys.executable, "-c", PROCESS.format(given=given)],
+        [sys.executable, "-c", PROCESS.format(given=given, tests=TESTS)],
         capture_output=True,
         text=True,
         check=True,

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from common import learns_nothing
-from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 
-from skreg import _documentation
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor, _documentation
 
 pytestmark = learns_nothing
 
@@ -113,13 +112,19 @@ def test_every_parameter_is_described(cls):
 def test_every_fitted_attribute_is_described(cls):
     X, y = load_iris(return_X_y=True)
     fitted = cls((3,), max_iter=1, learning_rate="cosine").fit(X, y)
+    several = cls((3,), max_iter=1, n_members=2).fit(X, y)
     attributes = described(cls, "Attributes")
-    shown = {name for name in vars(fitted) if name.endswith("_") and name[0] != "_"}
+    shown = {
+        name
+        for name in (vars(fitted) | vars(several))
+        if name.endswith("_") and name[0] != "_"
+    }
     assert not shown - set(attributes)
     # those of networks without hidden layers
     linear = {"coef_", "intercept_"}
     of_names = {"feature_names_in_", "selected_feature_names_"}
-    for name in attributes.keys() - of_names:
+    assert len(several.members_) == 2
+    for name in attributes.keys() - of_names - {"members_"}:
         assert hasattr(fitted, name) != (name in linear), f"{name} is not set"
     model = cls((), max_iter=1, learning_rate="cosine").fit(X, y)
     assert all(hasattr(model, name) for name in linear)

@@ -165,7 +165,9 @@ def test_sparse_X_gives_what_dense_X_gives(Estimator, container):
     model.fit(given, y)
     assert_allclose(all_weights(model), all_weights(expected), atol=1e-12)
     assert_allclose(
-        model._network_outputs(given), expected._network_outputs(X), atol=1e-12
+        model._network_outputs(model._read_to_predict(given)),
+        expected._network_outputs(X),
+        atol=1e-12,
     )
 
 

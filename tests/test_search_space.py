@@ -41,7 +41,7 @@ NO_REGULARIZERS = {
     *["solver", "batch_size", "shuffle", "momentum", "nesterovs_momentum"],
     *["beta_1", "beta_2", "epsilon", "max_fun", "max_iter", "tol", "warm_start"],
     *["learning_rate", "learning_rate_init", "power_t", "warm_up"],
-    *["validation_fraction", "scoring", "n_iter_no_change"],
+    *["validation_fraction", "scoring", "n_iter_no_change", "n_members"],
 }
 every_task = pytest.mark.parametrize("task", TASKS)
 

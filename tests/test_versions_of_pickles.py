@@ -16,6 +16,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import InconsistentVersionWarning as OfScikitLearn
 
 import skreg
+from skreg._automatic import PLAIN
 from skreg import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressorCV,
@@ -185,7 +186,10 @@ def test_a_pickle_of_an_older_commit(Estimator):
     X, y = data_for(loaded)
     predict = loaded.predict_proba if is_classifier(loaded) else loaded.predict
     assert_allclose(predict(X[:5]), predicted, rtol=1e-5)
-    new = Estimator((3,), max_iter=3, random_state=0, dropout=0.2, l1=1e-3)
+    # with what its defaults were, and what did not yet exist
+    before = PLAIN | {"batch_size": "auto", "n_members": "auto"}
+    given = {"hidden_layer_sizes": (3,), "max_iter": 3, "dropout": 0.2, "l1": 1e-3}
+    new = type(loaded)(**(before | given), random_state=0)
     assert repr(loaded) == repr(new)
     assert repr(clone(loaded)) == repr(new)
     weights = all_weights(loaded)

@@ -8,6 +8,8 @@ there, and named at the end of ``api.rst``.
 import inspect
 from importlib import import_module
 
+from skreg._members import OfOneNetwork
+
 
 def entries(module, name):
     """Names of the methods and of the properties of a class, alphabetically."""
@@ -19,6 +21,9 @@ def entries(module, name):
         if member in getattr(cls, "__dataclass_fields__", ()):
             continue
         static = inspect.getattr_static(cls, member)
+        # an attribute that fit sets, described in the class's docstring
+        if isinstance(static, OfOneNetwork) or member == "n_members":
+            continue
         if not isinstance(static, property):
             methods.append(member)
         elif not is_withheld(cls, member):
