@@ -26,9 +26,10 @@ WEIGHT_DECAY = 0.05
 RATE_OF_ONE_CYCLE = 3e-3
 # Fewer rows are too few to set some of them aside.
 ROWS_TO_VALIDATE = 100
-# Epochs up to so many rows; beyond them as many as see this many rows in all, but a few
-# at least.
-EPOCHS, ROWS_OF_EPOCHS, FEWEST_EPOCHS = 60, 10_000, 6
+# Epochs, of classes and of values, up to so many rows; beyond them fewer, that see as many
+# rows in all, but a few at least.
+EPOCHS_OF_CLASSES, EPOCHS_OF_VALUES = 40, 60
+ROWS_OF_EPOCHS, FEWEST_EPOCHS = 10_000, 6
 # Rows of a batch: a power of two near n_samples / 32.
 BATCHES = 32
 SMALLEST_BATCH, LARGEST_BATCH = 16, 128
@@ -94,7 +95,7 @@ def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
             if isinstance(schedule, OneCycle) or schedule == "one_cycle"
             else PLAIN["learning_rate_init"]
         ),
-        "max_iter": epochs(n) if has_end(schedule) else PLAIN["max_iter"],
+        "max_iter": epochs(estimator, n) if has_end(schedule) else PLAIN["max_iter"],
         "early_stopping": validates or n >= ROWS_TO_VALIDATE,
         "n_iter_no_change": np.inf if has_end(schedule) else PLAIN["n_iter_no_change"],
         "n_members": MEMBERS if is_automatic(sizes) else 1,
@@ -172,9 +173,10 @@ def number_of_rows(X, sample_weight):
         return 0
 
 
-def epochs(n):
-    """60, and fewer from 10,000 rows on."""
-    return int(np.clip(EPOCHS * ROWS_OF_EPOCHS / max(n, 1), FEWEST_EPOCHS, EPOCHS))
+def epochs(estimator, n):
+    """40 for classes, 60 for values, and fewer from 10,000 rows on."""
+    most = EPOCHS_OF_VALUES if is_regressor(estimator) else EPOCHS_OF_CLASSES
+    return int(np.clip(most * ROWS_OF_EPOCHS / max(n, 1), FEWEST_EPOCHS, most))
 
 
 def batch_size(n):

@@ -159,7 +159,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         to 1 step by step. It multiplies any schedule. Each `fit` warms up anew.
     max_iter : int or "auto", default="auto"
         Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
-        and a schedule that has an end it is 60, and from 10,000 rows on 600,000 /
+        and a schedule that has an end it is 40, and from 10,000 rows on 400,000 /
         n_samples, but 6 at least.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order.

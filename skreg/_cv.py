@@ -191,8 +191,6 @@ class ChoosesStrength:
 
     # The estimator that is trained along the paths.
     _Estimator: type
-    # of the networks that are trained along the paths
-    n_members = 1
 
     @atomic
     @with_callbacks
@@ -483,8 +481,10 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        As in `RegularizedMLPRegressor`.
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Along a path all that is "auto" is plain: one hidden layer of 100 units, no
+        dropout, decay or early stopping, a constant rate of 0.001 for 200 epochs, in
+        batches of 200. Else as in `RegularizedMLPRegressor`.
     activation : str or array-like of str, default="relu"
         Likewise.
     param : {"l1", "l2", "group_l1"}, default="l1"
@@ -569,7 +569,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     @takes_parameters_of(RegularizedMLPRegressor)
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes="auto",
         activation="relu",
         *,
         param="l1",
@@ -605,8 +605,10 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        As in `RegularizedMLPClassifier`.
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Along a path all that is "auto" is plain: one hidden layer of 100 units, no
+        dropout, decay or early stopping, a constant rate of 0.001 for 200 epochs, in
+        batches of 200. Else as in `RegularizedMLPClassifier`.
     activation : str or array-like of str, default="relu"
         Likewise.
     param : {"l1", "l2", "group_l1"}, default="l1"
@@ -688,7 +690,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     @takes_parameters_of(RegularizedMLPClassifier)
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
+        hidden_layer_sizes="auto",
         activation="relu",
         *,
         param="l1",

@@ -39,7 +39,10 @@ RECIPE = {
     "n_iter_no_change": np.inf,
     "n_members": 4,
 }
-DROPOUT = {RegularizedMLPClassifier: 0.2, RegularizedMLPRegressor: 0.1}
+OF_TASK = {
+    RegularizedMLPClassifier: {"dropout": 0.2, "max_iter": 40},
+    RegularizedMLPRegressor: {"dropout": 0.1, "max_iter": 60},
+}
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 10, "random_state": 0}
 
 
@@ -50,7 +53,7 @@ def values_for(model, n=1000, **given):
 @pytest.mark.parametrize("cls", BOTH)
 def test_the_defaults_are_those_of_the_documentation(cls):
     model = cls()
-    assert values_for(model) == RECIPE | {"dropout": DROPOUT[cls]}
+    assert values_for(model) == RECIPE | OF_TASK[cls]
     assert {name for name in PLAIN if getattr(model, name) == "auto"} == set(PLAIN)
 
 
@@ -100,16 +103,16 @@ def test_small_layers_leave_no_units_out_and_sizes_of_ones_own_are_one_network(
     ],
 )
 def test_rate_and_epochs_go_with_the_schedule(schedule, rate, max_iter, patience):
-    found = values_for(RegularizedMLPClassifier(learning_rate=schedule))
+    found = values_for(RegularizedMLPRegressor(learning_rate=schedule))
     assert found["learning_rate_init"] == rate
     assert found["max_iter"] == max_iter
     assert found["n_iter_no_change"] == patience
 
 
 def test_rows_decide_on_epochs_batches_and_validation():
-    assert [epochs(n) for n in [1, 10_000, 20_000, 100_000, 1_000_000]] == [
-        *(60, 60, 30, 6, 6)
-    ]
+    rows = [1, 10_000, 20_000, 100_000, 1_000_000]
+    for cls, expected in zip(BOTH, [(40, 40, 20, 6, 6), (60, 60, 30, 6, 6)], strict=True):
+        assert tuple(epochs(cls(), n) for n in rows) == expected
     assert [batch_size(n) for n in [1, 500, 1000, 3000, 49_999, 50_000]] == [
         *(16, 16, 32, 128, 128, 512)
     ]
@@ -130,7 +133,7 @@ def test_a_fit_says_what_it_used_and_leaves_the_parameters(cls):
     assert model.automatic_params_ == {
         **{name: value for name, value in RECIPE.items() if name != "max_iter"},
         "batch_size": 16,
-        "dropout": DROPOUT[cls],
+        "dropout": OF_TASK[cls]["dropout"],
     }
     assert model.hidden_layer_sizes == "auto"
     assert model.get_params() == cls(max_iter=3, random_state=0).get_params()

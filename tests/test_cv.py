@@ -394,15 +394,15 @@ def test_scores_of_a_callable():
 )
 def test_signature_is_the_network_s_and_that_of_the_choice(Chooser, Estimator):
     ours = inspect.signature(Chooser).parameters
-    theirs = inspect.signature(Estimator).parameters
+    theirs = inspect.signature(Estimator.__base__).parameters
     own = {"param", "alphas", "eps", "cv", "selection", "n_jobs"}
     own.add("max_iter_per_point")
-    assert set(ours) == set(theirs) - {"warm_start"} | own
+    assert set(ours) == set(theirs) - {"warm_start", "n_members"} | own
     for name in set(ours) - own:
         assert ours[name].default == theirs[name].default
         assert ours[name].kind == theirs[name].kind
     assert list(Chooser().get_params()) == sorted(ours)
-    for name in ("warm_start", "nonsense"):
+    for name in ("warm_start", "n_members", "nonsense"):
         assert_refused(lambda name=name: Chooser(**{name: 1}), TypeError, name)
 
 

@@ -112,7 +112,7 @@ def test_every_parameter_is_described(cls):
 def test_every_fitted_attribute_is_described(cls):
     X, y = load_iris(return_X_y=True)
     fitted = cls((3,), max_iter=1, learning_rate="cosine").fit(X, y)
-    several = cls((3,), max_iter=1, n_members=2).fit(X, y)
+    several = cls((30,), n_members=2, random_state=0).fit(X, y)
     attributes = described(cls, "Attributes")
     shown = {
         name

@@ -22,7 +22,7 @@ def entries(module, name):
             continue
         static = inspect.getattr_static(cls, member)
         # an attribute that fit sets, described in the class's docstring
-        if isinstance(static, OfOneNetwork) or member == "n_members":
+        if isinstance(static, OfOneNetwork):
             continue
         if not isinstance(static, property):
             methods.append(member)
