@@ -9,13 +9,12 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from _plain import RegularizedMLPRegressor
 from _report import markdown_table, milliseconds
 from sklearn.datasets import load_diabetes, make_regression
 from sklearn.linear_model import Lasso
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
-
-from skreg import RegularizedMLPRegressor
 
 CLOSE = 1e-6
 TOLERANCES = [10.0**-k for k in range(1, 16)]

@@ -124,7 +124,7 @@ class Skreg(EstimatorPeer):
     @staticmethod
     def estimator(workload, **settings):
         """The estimator, without penalties unless `settings` have some."""
-        from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
+        from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 
         kind = RegularizedMLPClassifier if workload.classes else RegularizedMLPRegressor
         return kind(

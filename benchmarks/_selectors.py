@@ -11,18 +11,14 @@ from importlib.util import find_spec
 from math import ceil
 
 import numpy as np
+from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import BaseEstimator
 from sklearn.feature_selection import SelectFdr, SelectKBest, f_classif, f_regression
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import Lasso, LassoCV, LogisticRegression
 from sklearn.model_selection import KFold, train_test_split
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-    regularization_path,
-)
+from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg.inspection import stability_selection
 
 FOLDS = 5

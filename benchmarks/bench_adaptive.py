@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from _report import (
     QUICK,
     arguments,
@@ -44,7 +45,6 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._adaptive import LARGEST, SMALLEST
 
 GRID = np.geomspace(SMALLEST, LARGEST, 8).tolist()

@@ -31,6 +31,7 @@ from itertools import product
 
 import matplotlib.pyplot as plt
 import numpy as np
+from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from _report import (
     QUICK,
     arguments,
@@ -48,8 +49,6 @@ from scipy.ndimage import rotate
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 SIZES = (50, 200, 1000)
 OLD_ROWS, TEST_ROWS, FOLDS = 5000, 5000, 3

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
 from _mnist import SIDE, Mnist, load_mnist
+from _plain import RegularizedMLPClassifier
 from _report import (
     QUICK,
     RESULTS,
@@ -44,7 +45,6 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Compose, ImageScale, ImageShift, Mixup
 from skreg.averaging import ExponentialMovingAverage

@@ -18,6 +18,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from _linear import problems
+from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from _report import (
     QUICK,
     arguments,
@@ -40,12 +41,7 @@ from sklearn.model_selection import (
 )
 from threadpoolctl import threadpool_limits
 
-from skreg import (
-    RegularizedMLPClassifier,
-    RegularizedMLPClassifierCV,
-    RegularizedMLPRegressor,
-    RegularizedMLPRegressorCV,
-)
+from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 TRAIN_ROWS, TEST_ROWS = 2000, 10_000
 FOLDS, STRENGTHS, LASSO_STRENGTHS = 5, 20, 100

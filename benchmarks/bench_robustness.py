@@ -19,6 +19,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from _mnist import Mnist, load_mnist
+from _plain import RegularizedMLPClassifier
 from _report import (
     QUICK,
     arguments,
@@ -32,7 +33,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 
-from skreg import RegularizedMLPClassifier
 from skreg.adversarial import AdversarialTraining
 from skreg.inspection import robustness_curve
 

@@ -32,6 +32,7 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 from _mnist import load_mnist
+from _plain import RegularizedMLPClassifier
 from _report import (
     QUICK,
     RESULTS,
@@ -50,8 +51,6 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelEncoder, scale
 from threadpoolctl import threadpool_limits
-
-from skreg import RegularizedMLPClassifier
 
 SYNTHETIC, MNIST = "synthetic", "mnist"
 DATASETS = [MNIST, *(table.name for table in WIDE_TABLES)]

@@ -23,6 +23,7 @@ import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
+from _plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from _regularizers import NONE, REGULARIZERS, Regularizer
 from _report import (
     QUICK,
@@ -49,8 +50,6 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-
-from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 
 TRAIN_ROWS, TEST_ROWS, FOLDS = 500, 5000, 3
 NETWORK = {

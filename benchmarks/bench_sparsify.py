@@ -24,6 +24,7 @@ from dataclasses import dataclass, replace
 
 import matplotlib.pyplot as plt
 import numpy as np
+from _plain import RegularizedMLPClassifier
 from _report import (
     QUICK,
     arguments,
@@ -37,8 +38,6 @@ from _report import (
     write_table,
 )
 from threadpoolctl import threadpool_limits
-
-from skreg import RegularizedMLPClassifier
 
 SECONDS = 0.2  # of a turn
 SHARES = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)

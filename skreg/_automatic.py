@@ -87,7 +87,7 @@ def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
     values = {
         "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
         "dropout": dropout(estimator) if is_wide(sizes) else 0.0,
-        "weight_decay": WEIGHT_DECAY,
+        "weight_decay": 0.0 if has_own_penalty(estimator) else WEIGHT_DECAY,
         "batch_size": batch_size(n),
         "learning_rate": schedule,
         "learning_rate_init": (
@@ -158,6 +158,16 @@ def is_wide(sizes):
 def dropout(estimator):
     """Twice as much for classes, which are learnt by heart sooner."""
     return DROPOUT_OF_VALUES if is_regressor(estimator) else DROPOUT_OF_CLASSES
+
+
+def has_own_penalty(estimator):
+    """Whether a penalty with zeros is asked for, whose objective decay would change."""
+    try:
+        given = [np.max(estimator.l1, initial=0), estimator.group_l1]
+        return any(is_automatic(value) or value > 0 for value in given)
+    except TypeError:
+        # "auto", alone or among numbers, or what is refused later
+        return True
 
 
 def number_of_rows(X, sample_weight):

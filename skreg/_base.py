@@ -302,12 +302,14 @@ class BaseRegularizedMLP(
 
     def _take_over(self, view, before, values):
         """What a view has learnt, and forgotten."""
-        learnt = dict(vars(view))
-        for name in ("_given_by", *self._get_param_names()):
-            learnt.pop(name, None)
         for name in before.keys() - vars(view).keys():
             del vars(self)[name]
-        vars(self).update(learnt, automatic_params_=values)
+        vars(self).update(view._learnt(), automatic_params_=values)
+
+    def _learnt(self):
+        """All attributes but parameters, of a view."""
+        given = {"_given_by", *self._get_param_names()}
+        return {name: v for name, v in vars(self).items() if name not in given}
 
     def _fit(self, X, y, sample_weight, validation):
         """`fit` by parameters none of which is "auto"."""
@@ -452,8 +454,7 @@ class BaseRegularizedMLP(
         >>> X = X / 16
         >>> old = y < 8
         >>> base = RegularizedMLPClassifier(
-        ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=20,
-        ...     random_state=0,
+        ...     (100,), learning_rate_init=0.01, max_iter=20, random_state=0
         ... ).fit(X[old], y[old])
         >>> adapted = base.fine_tune(X, y, method="head")
         >>> adapted.classes_

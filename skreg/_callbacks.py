@@ -45,8 +45,14 @@ class FitCallbacks:
         snapshot=None,
         task_name="epoch",
     ):
-        # a fit may be that of a view, with values for "auto"
-        estimator = getattr(estimator, "_given_by", estimator)
+        if hasattr(estimator, "_given_by"):
+            # the fit is that of a view, with values for "auto"
+            view, of_network = estimator, snapshot
+            estimator = view._given_by
+
+            def snapshot():
+                return view._learnt() | of_network()
+
         self.estimator = estimator
         self.task_name = task_name
         self.given = {

@@ -103,14 +103,15 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Decoupled decay w <- w - rate * weight_decay * w after Loshchilov & Hutter
         (2019), >= 0. Not part of the objective. Under "sgd" it acts like an l2 of
         ``(1 - momentum) * weight_decay``. "auto" is
-        0.05 with hidden layers and "adam", else 0.
+        0.05 with hidden layers and "adam", but 0 beside ``l1`` or ``group_l1``, whose
+        objective it would change; else 0.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
     dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
-        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.1 with "adam" where each hidden
-        layer has 64 units at least, else 0.
+        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.1 with
+        "adam" where each hidden layer has 64 units at least, else 0.
     input_dropout : float, default=0.0
         The same for the features.
     dropout_schedule : schedule of `skreg.schedules` or None, default=None

@@ -70,8 +70,9 @@ class StochasticWeightAveraging(DocumentationLinkMixin, VersionedMixin, BaseEsti
 
         average <- average + (w - average) / k.
 
-    Works best where the rate stays high: with ``learning_rate="constant"``. Training
-    goes on for ``max_iter`` epochs then too, unless ``early_stopping`` ends it.
+    Works best where the rate stays high: with ``learning_rate="constant"``, which with
+    hidden layers is not the default. Training goes on for ``max_iter`` epochs then too,
+    unless ``early_stopping`` ends it, which is on by default from 100 rows on.
     Predictions and ``coefs_`` are those of the average. ``weight_averaging="swa"`` is
     this with its defaults.
 
@@ -97,8 +98,8 @@ class StochasticWeightAveraging(DocumentationLinkMixin, VersionedMixin, BaseEsti
     >>> from skreg.averaging import StochasticWeightAveraging
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressor(
-    ...     weight_averaging=StochasticWeightAveraging(start=0.5),
-    ...     max_iter=20, random_state=0,
+    ...     (100,), weight_averaging=StochasticWeightAveraging(start=0.5),
+    ...     learning_rate="constant", max_iter=20, early_stopping=False, random_state=0,
     ... )
     >>> model.fit(scale(X), y).n_iter_
     20

@@ -33,8 +33,7 @@ class Adaptation(VersionedMixin):
     >>> X, y = load_iris(return_X_y=True)
     >>> X = scale(X)
     >>> base = RegularizedMLPClassifier(
-    ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=20,
-    ...     random_state=0,
+    ...     (100,), learning_rate_init=0.01, max_iter=20, random_state=0
     ... ).fit(X, y)
     >>> adapted = base.fine_tune(X + 1, y, method="bias")
     >>> kept = pickle.dumps(adapted.adaptation_)

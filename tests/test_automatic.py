@@ -92,6 +92,18 @@ def test_small_layers_leave_no_units_out_and_sizes_of_ones_own_are_one_network(
 
 
 @pytest.mark.parametrize(
+    ("penalty", "decay"),
+    [
+        *(({"l1": 0.1}, 0.0), ({"l1": "auto"}, 0.0), ({"l1": [0.0, 0.1]}, 0.0)),
+        *(({"group_l1": 0.1}, 0.0), ({"l2": 0.1}, 0.05), ({"l1": [0.0, 0.0]}, 0.05)),
+    ],
+)
+def test_decay_leaves_the_objective_of_a_penalty_alone(penalty, decay):
+    found = values_for(RegularizedMLPRegressor(**penalty))
+    assert found["weight_decay"] == decay
+
+
+@pytest.mark.parametrize(
     ("schedule", "rate", "max_iter", "patience"),
     [
         ("constant", 0.001, 200, 10),
@@ -111,7 +123,9 @@ def test_rate_and_epochs_go_with_the_schedule(schedule, rate, max_iter, patience
 
 def test_rows_decide_on_epochs_batches_and_validation():
     rows = [1, 10_000, 20_000, 100_000, 1_000_000]
-    for cls, expected in zip(BOTH, [(40, 40, 20, 6, 6), (60, 60, 30, 6, 6)], strict=True):
+    for cls, expected in zip(
+        BOTH, [(40, 40, 20, 6, 6), (60, 60, 30, 6, 6)], strict=True
+    ):
         assert tuple(epochs(cls(), n) for n in rows) == expected
     assert [batch_size(n) for n in [1, 500, 1000, 3000, 49_999, 50_000]] == [
         *(16, 16, 32, 128, 128, 512)
@@ -259,6 +273,22 @@ def test_paths_and_estimators_that_choose_a_strength_are_plain():
         ).fit(X, y)
     assert len(chosen.coefs_) == 2
     assert "n_members" not in RegularizedMLPClassifierCV().get_params()
+
+
+@pytest.mark.parametrize("sizes", ["auto", (16,)])
+@pytest.mark.parametrize("cls", BOTH)
+def test_callbacks_score_what_is_learnt(cls, sizes):
+    callback = pytest.importorskip("sklearn.callback")
+    if not hasattr(callback, "ScoringMonitor"):
+        pytest.skip("scikit-learn has no ScoringMonitor")
+    X, y = load_breast_cancer(return_X_y=True)
+    X = scale(X)
+    scoring = "accuracy" if cls is RegularizedMLPClassifier else "r2"
+    monitor = callback.ScoringMonitor(scoring=scoring)
+    model = cls(sizes, max_iter=3, random_state=0).set_callbacks(monitor).fit(X, y)
+    assert model.score(X, y) > 0.5
+    assert not hasattr(model, "_given_by")
+    assert not hasattr(model, "_callback_fit_ctx")
 
 
 def test_a_search_over_what_is_automatic():

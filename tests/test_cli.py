@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 
 import skreg
 from skreg import cli
-from skreg._compare.candidates import DUMMY, TUNED, UNREGULARIZED
+from skreg._compare.candidates import DEFAULTS, DUMMY, TUNED, UNREGULARIZED
 from skreg._compare.command import app
 
 FILES = {
@@ -116,7 +116,7 @@ def test_classification_reports_every_candidate(classified):
     assert "hence classification" in text
     for name in (DUMMY, "Logistic, l2", "Logistic, l1", "HistGradientBoosting"):
         assert name in text
-    for name in (UNREGULARIZED, TUNED, "scikit-learn MLP"):
+    for name in (DEFAULTS, UNREGULARIZED, TUNED, "scikit-learn MLP"):
         assert name in text
     for name in ("l1", "l2", "weight_decay", "dropout", "early_stopping"):
         assert re.search(rf"{name} [+-]\d", text)
@@ -207,7 +207,7 @@ def test_saved_pipelines_are_made_of_public_classes(classified, regressed, file)
 def test_the_best_network_of_skreg_is_saved_beside_the_best(regressed):
     _, folder = regressed
     ranked = pd.read_csv(folder / "results.csv")["model"].tolist()
-    best = next(name for name in ranked if name in (UNREGULARIZED, TUNED))
+    best = next(name for name in ranked if name in (DEFAULTS, UNREGULARIZED, TUNED))
     result, _ = regressed
     assert f"best_skreg_pipeline.joblib: {best}, fitted on all rows" in words(
         result.output

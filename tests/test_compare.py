@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skreg._compare import budget, crossvalidation
 from skreg._compare.budget import Budget, OutOfTime, stop_at
 from skreg._compare.candidates import (
+    DEFAULTS,
     DUMMY,
     TUNED,
     UNREGULARIZED,
@@ -237,6 +238,7 @@ def test_candidates_of_both_tasks_are_named_in_the_issue():
         "Lasso",
         "ElasticNet",
         "HistGradientBoosting",
+        DEFAULTS,
         UNREGULARIZED,
         TUNED,
         "scikit-learn MLP",
@@ -287,7 +289,7 @@ def test_tuning_goes_by_the_scoring_in_every_candidate():
         problem = problem_of(linear_table().assign(y=[0, 1] * 30), task=task)
         for candidate in build_candidates(problem, "my scoring", 0):
             model = candidate.pipeline["model"]
-            if candidate.name in (DUMMY, UNREGULARIZED):
+            if candidate.name in (DUMMY, DEFAULTS, UNREGULARIZED):
                 assert not isinstance(model, GridSearchCV)
             else:
                 assert model.scoring == "my scoring"
@@ -305,7 +307,7 @@ def test_linear_models_are_tuned_by_the_scoring_and_predict_in_the_units_of_y():
     ("asked", "names"),
     [
         ([], None),
-        (["ridge,skreg"], ["Ridge", UNREGULARIZED, TUNED]),
+        (["ridge,skreg"], ["Ridge", DEFAULTS, UNREGULARIZED, TUNED]),
         (["skreg, tuned", "DUMMY"], [DUMMY, TUNED]),
         (["scikit-learn"], ["scikit-learn MLP"]),
         (["skreg-tuned"], [TUNED]),

@@ -16,7 +16,6 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import InconsistentVersionWarning as OfScikitLearn
 
 import skreg
-from skreg._automatic import PLAIN
 from skreg import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressorCV,
@@ -25,6 +24,7 @@ from skreg import (
     regularization_path,
     schedules,
 )
+from skreg._automatic import PLAIN
 from skreg._persistence import KEY
 from skreg.adversarial import AdversarialTraining
 from skreg.exceptions import InconsistentVersionWarning

@@ -82,6 +82,7 @@ def network(l1):
         learning_rate="cosine",
         learning_rate_init=0.01,
         max_iter=100,
+        early_stopping=False,
         random_state=0,
     )
 

@@ -39,10 +39,13 @@ inner = KFold(3, shuffle=True, random_state=0)
 network = RegularizedMLPRegressor(
     (64,),
     l2=0,
+    weight_decay=0.0,
+    dropout=0.0,
     batch_size=32,
     learning_rate="one_cycle",
     learning_rate_init=0.01,
     max_iter=60,
+    early_stopping=False,
     random_state=0,
 )
 grid = [

@@ -33,6 +33,7 @@ settings = {
     "learning_rate": "one_cycle",
     "learning_rate_init": 0.02,
     "max_iter": 100,
+    "early_stopping": False,
     "random_state": 0,
 }
 

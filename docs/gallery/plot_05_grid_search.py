@@ -42,10 +42,13 @@ pipeline = Pipeline(
             RegularizedMLPClassifier(
                 (128,),
                 l2=0,
+                weight_decay=0.0,
+                dropout=0.0,
                 batch_size=32,
                 learning_rate="one_cycle",
                 learning_rate_init=0.01,
                 max_iter=60,
+                early_stopping=False,
                 random_state=0,
             ),
         ),

@@ -81,12 +81,13 @@ boosting_space = {
     "l2_regularization": loguniform(1e-3, 10),
     "max_iter": randint(30, 200),
 }
+settings = {"max_iter": 60, "early_stopping": False, "random_state": 0}
 tables = {
     "diabetes": (
         load_diabetes(return_X_y=True),
         331,
         "r2",
-        ("regression", RegularizedMLPRegressor(max_iter=60, random_state=0)),
+        ("regression", RegularizedMLPRegressor(**settings)),
         HistGradientBoostingRegressor(random_state=0),
         (Ridge(), {"ridge__alpha": np.logspace(-2, 4, 13)}),
     ),
@@ -94,7 +95,7 @@ tables = {
         load_digits(return_X_y=True),
         400,
         "neg_log_loss",
-        ("classification", RegularizedMLPClassifier(max_iter=60, random_state=0)),
+        ("classification", RegularizedMLPClassifier(**settings)),
         HistGradientBoostingClassifier(random_state=0),
         (
             LogisticRegression(max_iter=1000),

@@ -30,7 +30,12 @@ def learning_curves(train, test, **parameters):
     scaler = StandardScaler().fit(X[train])
     Z = scaler.transform(X)
     model = RegularizedMLPRegressor(
-        (256, 256), l2=0, batch_size=32, random_state=0, **parameters
+        (256, 256),
+        l2=0,
+        weight_decay=0.0,
+        batch_size=32,
+        random_state=0,
+        **parameters,
     )
     curves = []
     for _ in range(epochs):
@@ -43,7 +48,7 @@ def learning_curves(train, test, **parameters):
 
 splits = list(ShuffleSplit(6, test_size=0.25, random_state=0).split(X))
 settings = {
-    "no regularizer": {},
+    "no regularizer": {"dropout": 0.0},
     "dropout=0.2": {"dropout": 0.2},
     "dropout=0.5": {"dropout": 0.5},
 }

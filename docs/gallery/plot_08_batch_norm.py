@@ -53,10 +53,17 @@ def accuracy(depth, activation, seed, **parameters):
         learning_rate="one_cycle",
         learning_rate_init=0.003,
         max_iter=10,
+        weight_decay=0.0,
+        dropout=0.0,
+        early_stopping=False,
         random_state=seed,
         **parameters,
     )
-    return model.fit(X_train, y_train).score(X_test, y_test)
+    with warnings.catch_warnings():
+        # some of the deep networks learn nothing, which is to be seen here
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X_train, y_train)
+    return model.score(X_test, y_test)
 
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4), sharey=True, layout="constrained")
@@ -112,6 +119,8 @@ scores = {
                 learning_rate_init=0.005,
                 batch_size=batch_size,
                 max_iter=30,
+                weight_decay=0.0,
+                early_stopping=False,
                 random_state=0,
                 **parameters,
             ),

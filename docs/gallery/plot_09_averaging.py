@@ -52,6 +52,8 @@ def validation_losses(average, schedule, rate, seed):
     model = RegularizedMLPClassifier(
         (100,),
         weight_averaging=average,
+        weight_decay=0.0,
+        dropout=0.0,
         batch_size=32,
         learning_rate=schedule,
         learning_rate_init=rate,

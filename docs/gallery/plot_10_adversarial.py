@@ -29,14 +29,17 @@ X_train, X_test, y_train, y_test = train_test_split(
 )
 
 
-def network(**parameters):
+def network(dropout=0.0, **parameters):
     """Fitted with the same rows, schedule and seed."""
     return RegularizedMLPClassifier(
         (128,),
+        weight_decay=0.0,
+        dropout=dropout,
         batch_size=64,
         learning_rate="one_cycle",
         learning_rate_init=0.01,
         max_iter=40,
+        early_stopping=False,
         random_state=0,
         **parameters,
     ).fit(X_train, y_train)

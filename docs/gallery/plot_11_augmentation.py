@@ -51,10 +51,13 @@ for name, augmentation in augmentations.items():
     model = RegularizedMLPClassifier(
         (128,),
         augmentation=augmentation,
+        weight_decay=0.0,
+        dropout=0.0,
         learning_rate="one_cycle",
         learning_rate_init=0.01,
         batch_size=32,
         max_iter=60,
+        early_stopping=False,
         random_state=0,
     )
     errors[name] = np.array(

@@ -63,6 +63,7 @@ def losses(learning_rate, rate, seed):
     model = RegularizedMLPClassifier(
         (100,),
         l2=0,
+        weight_decay=0.0,
         dropout=0.2,
         batch_size=32,
         learning_rate=learning_rate,
@@ -81,7 +82,8 @@ def losses(learning_rate, rate, seed):
 
 names = [name for name in SCHEDULES if name != "adaptive"]
 cases = {f"{name}, {peak}": (name, peak) for name in names}
-cases["constant, 0.001 (the default)"] = ("constant", 0.001)
+cases["constant, 0.001"] = ("constant", 0.001)
+cases["one_cycle, 0.003 (the default)"] = ("one_cycle", 0.003)
 curves = {
     label: np.mean([losses(*case, seed) for seed in range(5)], axis=0)
     for label, case in cases.items()

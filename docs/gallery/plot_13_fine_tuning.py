@@ -35,6 +35,8 @@ base = RegularizedMLPClassifier(
     learning_rate="one_cycle",
     learning_rate_init=0.005,
     max_iter=30,
+    weight_decay=0.0,
+    early_stopping=False,
     random_state=0,
 ).fit(X[old], y[old])
 print(f"old images   {base.score(X[test], y[test]):.3f}")

@@ -33,7 +33,7 @@ from skreg.inspection import (
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
 
 
-def network(**parameters):
+def network(early_stopping=False, **parameters):
     """Scaled, with one hidden layer and L1 on its incoming weights."""
     return make_pipeline(
         StandardScaler(),
@@ -43,6 +43,7 @@ def network(**parameters):
             learning_rate_init=0.01,
             batch_size=32,
             max_iter=60,
+            early_stopping=early_stopping,
             random_state=0,
             **parameters,
         ),

@@ -34,6 +34,7 @@ from .errors import InputError
 from .tables import suggest
 
 DUMMY = "Dummy"
+DEFAULTS = "skreg, defaults"
 UNREGULARIZED = "skreg, no regularizer"
 TUNED = "skreg, tuned"
 
@@ -142,6 +143,7 @@ def _regressors(problem, scoring, seed):
     folds = inner_folds(problem, seed)
     tune = partial(GridSearchCV, scoring=scoring, cv=folds)
     network = RegularizedMLPRegressor(l2=0.0, **network_settings(problem, seed))
+    defaults = RegularizedMLPRegressor(random_state=seed)
     peer = MLPRegressor(**peer_settings(problem, seed))
     trees = HistGradientBoostingRegressor(**tree_settings(problem, seed))
     return {
@@ -150,6 +152,7 @@ def _regressors(problem, scoring, seed):
         "Lasso": tune(*_on_scaled_target(Lasso(max_iter=5000), [SPARSE])),
         "ElasticNet": tune(*_on_scaled_target(ElasticNet(max_iter=5000), [MIXED])),
         "HistGradientBoosting": tune(trees, TREES),
+        DEFAULTS: defaults,
         UNREGULARIZED: network,
         TUNED: tune(network, regularizers(problem)),
         # skreg's network standardizes its target itself.
@@ -168,6 +171,7 @@ def _on_scaled_target(model, grid):
 def _classifiers(problem, scoring, seed):
     tune = partial(GridSearchCV, scoring=scoring, cv=inner_folds(problem, seed))
     network = RegularizedMLPClassifier(l2=0.0, **network_settings(problem, seed))
+    defaults = RegularizedMLPClassifier(random_state=seed)
     peer = MLPClassifier(**peer_settings(problem, seed))
     trees = HistGradientBoostingClassifier(**tree_settings(problem, seed))
     return {
@@ -175,6 +179,7 @@ def _classifiers(problem, scoring, seed):
         "Logistic, l2": tune(_logistic("l2", problem, seed), LOGISTIC),
         "Logistic, l1": tune(_logistic("l1", problem, seed), LOGISTIC),
         "HistGradientBoosting": tune(trees, TREES),
+        DEFAULTS: defaults,
         UNREGULARIZED: network,
         TUNED: tune(network, regularizers(problem)),
         "scikit-learn MLP": tune(peer, PEER_NETWORK),
@@ -232,16 +237,21 @@ def _shared_settings(problem, seed):
 
 
 def network_settings(problem, seed):
-    """Return the settings of skreg's network, as its guide advises.
+    """Return the settings of skreg's one network, as its guide advises.
 
-    A cycle of the rate up to 0.01 ends by itself; early stopping, where it is chosen,
-    then keeps the best epoch of all.
+    It has none of the regularizers that are defaults: they are put on it. A cycle of
+    the rate up to 0.01 ends by itself; early stopping, where it is chosen, then keeps
+    the best epoch of all.
     """
     return _shared_settings(problem, seed) | {
         "learning_rate": "one_cycle",
         "learning_rate_init": 0.01,
         "max_iter": _epochs(problem, ROWS_SEEN, EPOCHS),
         "n_iter_no_change": float("inf"),
+        "early_stopping": False,
+        "dropout": 0.0,
+        "weight_decay": 0.0,
+        "n_members": 1,
     }
 
 

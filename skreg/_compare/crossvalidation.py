@@ -283,6 +283,8 @@ def final_model(model):
 def zero_share(model):
     """Return the share of exact zeros among a model's weights, NaN without weights."""
     model = final_model(model)
+    if hasattr(model, "zero_share_"):
+        return model.zero_share_
     weights = getattr(model, "coefs_", None) or [getattr(model, "coef_", np.array([]))]
     size = sum(weight.size for weight in weights)
     return sum((weight == 0).sum() for weight in weights) / size if size else np.nan

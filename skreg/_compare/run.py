@@ -11,7 +11,7 @@ from rich.progress import (
 )
 
 from .budget import Budget
-from .candidates import TUNED, UNREGULARIZED
+from .candidates import DEFAULTS, TUNED, UNREGULARIZED
 from .crossvalidation import cross_validate, fit_finally
 from .files import write_files
 from .findings import Comparison, sentences
@@ -90,7 +90,7 @@ def _best(comparison):
     """Return the names of the best candidate of all, and of the best with skreg."""
     names = [result.name for result in comparison.ranked]
     best = {BEST: names[0]}
-    ours = [name for name in names if name in (UNREGULARIZED, TUNED)]
+    ours = [name for name in names if name in (DEFAULTS, UNREGULARIZED, TUNED)]
     return best | ({BEST_OF_SKREG: ours[0]} if ours else {})
 
 

@@ -30,7 +30,8 @@ from skreg._kernels.philox cimport shuffle
 from skreg._kernels.rows cimport Rows
 from skreg._kernels.signals cimport WATCHED_OPERATIONS
 from skreg._kernels.sparse cimport SparseBatch
-from skreg._kernels.team cimport Team, parts, run_team, team_limit
+from skreg._kernels.team cimport (
+    Team, parts, run_team, run_training_team, team_limit)
 from skreg._kernels.types cimport Layer, Matrix, Network, matrix_count, matrix_of
 from skreg._kernels.workspace cimport (
     BLOCK_INPUTS, BLOCK_SIZE, Scratch, Workspace, cut_weights)
@@ -622,7 +623,8 @@ cdef class Engine:
                 if order is not None:
                     loop.order = &order[0]
                     shuffle(loop.noise.rng, epoch, &order[0], data.rows.n)
-                run_team(threads, train_f32 if self.single else train_f64, &loop)
+                run_training_team(
+                    threads, train_f32 if self.single else train_f64, &loop)
             if loop.watch.interrupted:
                 raise_pending()
         finally:

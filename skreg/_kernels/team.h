@@ -5,6 +5,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#ifdef __SSE__
+#include <xmmintrin.h>
+#endif
 
 /* Calls work(context, thread, size) in up to `size` threads at once; the first is the
  * caller's. */
@@ -19,6 +22,39 @@ static inline void run_team(
     }
 #endif
     work(context, 0, 1);
+}
+
+/* The bits of MXCSR by which results below the smallest normal number are zero, and such
+ * operands count as zero. */
+#define NO_SUBNORMALS 0x8040
+
+struct training {
+    void (*work)(void *, int, int);
+    void *context;
+};
+
+static inline void train_without_subnormals(void *context, int thread, int size)
+{
+    struct training *training = (struct training *)context;
+#ifdef __SSE__
+    unsigned int before = _mm_getcsr();
+    _mm_setcsr(before | NO_SUBNORMALS);
+#endif
+    training->work(training->context, thread, size);
+#ifdef __SSE__
+    _mm_setcsr(before);
+#endif
+}
+
+/* The same for training. Weights and moments of units that have died, or that a penalty
+ * shrinks, become subnormal, with which processors take many times as long; and a moment
+ * that is multiplied by 0.9 stays there, for it is rounded to where it was. Every thread
+ * has a state of its own. */
+static inline void run_training_team(
+    int size, void (*work)(void *, int, int), void *context)
+{
+    struct training training = {work, context};
+    run_team(size, train_without_subnormals, &training);
 }
 
 /* Returns when every thread of the team has come here. */

@@ -10,6 +10,9 @@ cdef extern from "team.h" nogil:
     void run_team(
         int size, void (*work)(void*, int, int) noexcept nogil,
         void* context) noexcept
+    void run_training_team(
+        int size, void (*work)(void*, int, int) noexcept nogil,
+        void* context) noexcept
     void wait_for_team(int size) noexcept
     int team_limit() noexcept
 

@@ -50,8 +50,7 @@ class LossCurveDisplay:
     >>> from skreg.inspection import LossCurveDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     early_stopping=True, learning_rate="cosine", learning_rate_init=0.01,
-    ...     max_iter=20, random_state=0,
+    ...     (100,), learning_rate_init=0.01, max_iter=20, random_state=0
     ... ).fit(X, y)
     >>> display = LossCurveDisplay.from_estimator(model)
     >>> display.best_epoch == 1 + np.argmax(model.validation_scores_)

@@ -39,7 +39,7 @@ class SparsityDisplay:
     >>> from skreg.inspection import SparsityDisplay
     >>> X, y = load_iris(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     l1=0.02, learning_rate="one_cycle", learning_rate_init=0.01, random_state=0
+    ...     (100,), l1=0.02, learning_rate_init=0.01, max_iter=200, random_state=0
     ... ).fit(X, y)
     >>> display = SparsityDisplay.from_estimator(model)
     >>> display.names

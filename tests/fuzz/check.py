@@ -167,8 +167,11 @@ def check_predictions(call, estimator, X, n, trained):
     figures = [loss for network in networks(estimator) for loss in network.loss_curve_]
     if not np.isfinite(figures).all():
         raise Fault("losses that are not finite", f"after {call}")
-    arrays_of = [[*net.coefs_, *net.intercepts_] for net in networks(estimator)]
-    for array in sum(arrays_of, []):
+    for array in (
+        array
+        for network in networks(estimator)
+        for array in [*network.coefs_, *network.intercepts_]
+    ):
         numbers = array.data if sparse.issparse(array) else array
         if not np.isfinite(numbers).all():
             raise Fault("weights that are not finite", f"after {call}")
