@@ -1,5 +1,7 @@
-"""skreg's estimators with nothing on but what a script sets: no decay, dropout, or early
-stopping, one network, a constant rate. What "auto" stands for is `bench_tables.py`'s.
+"""skreg's estimators with nothing on but what a script sets.
+
+One network, a constant rate, no decay, dropout or early stopping. What "auto" is worth
+is the question of `bench_tables.py`.
 """
 
 from functools import partial

@@ -26,8 +26,8 @@ WEIGHT_DECAY = 0.05
 RATE_OF_ONE_CYCLE = 3e-3
 # Fewer rows are too few to set some of them aside.
 ROWS_TO_VALIDATE = 100
-# Epochs, of classes and of values, up to so many rows; beyond them fewer, that see as many
-# rows in all, but a few at least.
+# Epochs, of classes and of values, up to so many rows; beyond them fewer, that see as
+# many rows in all, but a few at least.
 EPOCHS_OF_CLASSES, EPOCHS_OF_VALUES = 40, 60
 ROWS_OF_EPOCHS, FEWEST_EPOCHS = 10_000, 6
 # Rows of a batch: a power of two near n_samples / 32.

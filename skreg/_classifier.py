@@ -34,8 +34,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     Parameters
     ----------
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
-        Units of each hidden layer. ``()`` is no hidden layer: logistic regression. "auto" is
-        ``(256, 256)``.
+        Units of each hidden layer. ``()`` is no hidden layer: logistic regression.
+        "auto" is ``(256, 256)``.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, one for all or one per layer: "identity",
         "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or
@@ -85,8 +85,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
-        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.2 with
-        "adam" where each hidden layer has 64 units at least, else 0.
+        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.2
+        with "adam" where each hidden layer has 64 units at least, else 0.
     input_dropout : float, default=0.0
         The same for the features.
     dropout_schedule : schedule of `skreg.schedules` or None, default=None

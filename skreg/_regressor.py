@@ -110,8 +110,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
-        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.1 with
-        "adam" where each hidden layer has 64 units at least, else 0.
+        divided by 1 - dropout; prediction uses all units as they are. "auto" is 0.1
+        with "adam" where each hidden layer has 64 units at least, else 0.
     input_dropout : float, default=0.0
         The same for the features.
     dropout_schedule : schedule of `skreg.schedules` or None, default=None

@@ -14,9 +14,12 @@ that get deeper and deeper, then a table on which one layer is enough.
 # the same schedule, with two kinds of units. Nothing is tuned. Averages over three
 # seeds of the accuracy on 600 images that were held out.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes, load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import (
     RepeatedKFold,
     cross_val_score,

@@ -15,11 +15,13 @@ that it has never seen. How few new rows and how few parameters does it take?
 # held out.
 
 import pickle
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 
 from skreg import RegularizedMLPClassifier
 
@@ -62,7 +64,10 @@ def accuracy(model):
 X_new, y_new = moved[new], y[new]
 print(f"\n{'':14}{'numbers':>8}  " + " ".join(f"{size:>5}" for size in sizes))
 for method in methods:
-    adapted = [base.fine_tune(X_new[:n], y_new[:n], method=method) for n in sizes]
+    with warnings.catch_warnings():
+        # of 20 images not every method learns something, which is to be seen here
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        adapted = [base.fine_tune(X_new[:n], y_new[:n], method=method) for n in sizes]
     scores = [accuracy(model) for model in adapted]
     ax.plot(sizes, scores, marker="o", label=method)
     print(
