@@ -348,7 +348,8 @@ def overview(rows, tables):
             ("peak_MB", lambda v: f"{np.nanmax(v):.0f}"),
         ]:
             values = by_table(rows, column, of_column(column, tables))
-            line.append(form(values[name]) if name in values else "-")
+            measured = name in values and values[name].notna().any()
+            line.append(form(values[name]) if measured else "-")
         lines.append(line)
     header = ["model", "tables", "error / boosting's", "rank", "log loss", "ECE", "R²"]
     return markdown_table([*header, "fit, s", "predict, s", "peak, MB"], lines)
@@ -484,7 +485,8 @@ def report(rows, name, tables, folder, options):
         f"tables_{name}_sets.md",
         sets(rows, tables),
         f"{about}Wrong labels of 100, or 100 times the root mean square of a "
-        f"standardised target's residuals; - where a fit took over {TIME_LIMIT} s.",
+        "standardised target's residuals; - where none was run, or one took over "
+        f"{TIME_LIMIT} s.",
     )
     if folder:
         plot(rows, tables, folder / f"tables_{name}.png")

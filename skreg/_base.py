@@ -239,8 +239,8 @@ class BaseRegularizedMLP(
             Weights s_i >= 0 of the objective; a row of weight zero is left out.
             Weights count relative to their mean.
         X_val, y_val : array-like, default=None
-            Data to validate on when ``early_stopping=True``, instead of a part of X
-            and y. Both or neither.
+            Data to validate on where there is ``early_stopping``, instead of a part of
+            X and y. Both or neither.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the validation rows.
 

@@ -446,7 +446,8 @@ def chosen(scores, selection):
 def search_results(param, alphas, figures):
     """``cv_results_`` with the keys of `GridSearchCV`.
 
-    A point that has diverged may have a score beyond all numbers.
+    A point that has diverged may have a score beyond all numbers, or none, and is last
+    then.
     """
     results = {}
     for name, column in [("fit_time", 2), ("score_time", 3), ("test_score", 0)]:
@@ -458,7 +459,8 @@ def search_results(param, alphas, figures):
         with np.errstate(over="ignore", invalid="ignore"):
             results[f"mean_{name}"] = figures[:, :, column].mean(axis=1)
             results[f"std_{name}"] = figures[:, :, column].std(axis=1)
-    ranks = rankdata(-results["mean_test_score"], method="min")
+    scores = results["mean_test_score"]
+    ranks = rankdata(np.where(np.isnan(scores), np.inf, -scores), method="min")
     results["rank_test_score"] = ranks.astype(np.int32)
     return results
 

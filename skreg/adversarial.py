@@ -64,9 +64,8 @@ class AdversarialTraining(DocumentationLinkMixin, VersionedMixin, BaseEstimator)
     >>> from skreg.adversarial import AdversarialTraining
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     adversarial=AdversarialTraining(epsilon=0.05, bounds=(0, 1)),
-    ...     learning_rate="cosine", learning_rate_init=0.01, max_iter=10,
-    ...     random_state=0,
+    ...     (100,), adversarial=AdversarialTraining(epsilon=0.05, bounds=(0, 1)),
+    ...     max_iter=10, random_state=0,
     ... )
     >>> model.fit(X / 16, y).score(X / 16, y) > 0.9
     True

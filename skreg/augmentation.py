@@ -147,8 +147,7 @@ class GaussianNoise(Augmentation):
     >>> from skreg.augmentation import GaussianNoise
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=GaussianNoise(0.2), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     (100,), augmentation=GaussianNoise(0.2), max_iter=20, random_state=0
     ... )
     >>> model.fit(scale(X), y).score(scale(X), y) > 0.95
     True
@@ -198,8 +197,8 @@ class FeatureScaling(Augmentation):
     >>> from skreg.augmentation import FeatureScaling
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressor(
-    ...     augmentation=FeatureScaling(0.2, per="sample"), max_iter=30,
-    ...     learning_rate="one_cycle", learning_rate_init=0.01, random_state=0,
+    ...     (100,), augmentation=FeatureScaling(0.2, per="sample"), max_iter=30,
+    ...     random_state=0,
     ... )
     >>> model.fit(X * 20, y).score(X * 20, y) > 0.4
     True
@@ -253,8 +252,7 @@ class FeatureMasking(Augmentation):
     >>> from skreg.augmentation import FeatureMasking
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=FeatureMasking(0.2), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, max_iter=20, random_state=0,
+    ...     (100,), augmentation=FeatureMasking(0.2), max_iter=20, random_state=0
     ... )
     >>> model.fit(scale(X), y).score(scale(X), y) > 0.95
     True
@@ -343,8 +341,7 @@ class Mixup(_Mixing):
     >>> from skreg.augmentation import Mixup
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=Mixup(0.4), learning_rate="one_cycle", learning_rate_init=0.01,
-    ...     batch_size=32, max_iter=20, random_state=0,
+    ...     (100,), augmentation=Mixup(0.4), max_iter=20, random_state=0
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
@@ -393,8 +390,8 @@ class CutMix(_Mixing):
     >>> from skreg.augmentation import CutMix
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=CutMix(probability=0.5, shape=(8, 8)), max_iter=20,
-    ...     learning_rate="one_cycle", learning_rate_init=0.01, random_state=0,
+    ...     (100,), augmentation=CutMix(probability=0.5, shape=(8, 8)), max_iter=20,
+    ...     random_state=0,
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.85
     True
@@ -439,8 +436,7 @@ class ImageFlip(Augmentation):
     >>> from skreg.augmentation import ImageFlip
     >>> X, y = load_digits(n_class=2, return_X_y=True)  # zeros and ones
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=ImageFlip((8, 8)), learning_rate="one_cycle", max_iter=20,
-    ...     random_state=0,
+    ...     (100,), augmentation=ImageFlip((8, 8)), max_iter=20, random_state=0
     ... )
     >>> model.fit(X / 16, y).score(X / 16, y) > 0.98
     True
@@ -493,8 +489,8 @@ class ImageShift(Augmentation):
     >>> from skreg.augmentation import ImageShift
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=ImageShift((8, 8), 1), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, batch_size=32, max_iter=20, random_state=0,
+    ...     (100,), augmentation=ImageShift((8, 8), 1), learning_rate_init=0.01,
+    ...     max_iter=20, random_state=0,
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
@@ -554,8 +550,7 @@ class ImageScale(Augmentation):
     >>> from skreg.augmentation import ImageScale
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
-    ...     augmentation=ImageScale((8, 8), 0.2), learning_rate="one_cycle",
-    ...     learning_rate_init=0.01, batch_size=32, max_iter=20, random_state=0,
+    ...     (100,), augmentation=ImageScale((8, 8), 0.2), max_iter=20, random_state=0
     ... )
     >>> model.fit(X[:1000] / 16, y[:1000]).score(X[1000:] / 16, y[1000:]) > 0.9
     True
@@ -605,9 +600,9 @@ class Compose(DocumentationLinkMixin, VersionedMixin, _BaseComposition):
     >>> from skreg.augmentation import Compose, ImageShift, Mixup
     >>> X, y = load_digits(return_X_y=True)
     >>> model = RegularizedMLPClassifier(
+    ...     (100,),
     ...     augmentation=Compose([("shift", ImageShift((8, 8), 1)), ("mix", Mixup())]),
-    ...     learning_rate="one_cycle", learning_rate_init=0.01, max_iter=10,
-    ...     random_state=0,
+    ...     max_iter=10, random_state=0,
     ... )
     >>> grid = {
     ...     "augmentation__mix__alpha": [0.1, 0.4],

@@ -49,7 +49,7 @@ class ExponentialMovingAverage(DocumentationLinkMixin, VersionedMixin, BaseEstim
     >>> from skreg.averaging import ExponentialMovingAverage
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressor(
-    ...     weight_averaging=ExponentialMovingAverage(decay=0.99),
+    ...     (100,), weight_averaging=ExponentialMovingAverage(decay=0.99),
     ...     learning_rate="cosine", max_iter=20, random_state=0,
     ... )
     >>> model.fit(scale(X), y).n_iter_

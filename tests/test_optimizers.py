@@ -1,5 +1,6 @@
 """Steps of Adam and SGD with penalties: the formulas, and where they come to rest."""
 
+import platform
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import reference
 from cases import both_dtypes, data_of, engine_of, random_params
 from hypothesis import given
 from hypothesis import strategies as st
+from plain import RegularizedMLPRegressor
 from sklearn.linear_model import Lasso
 
 from skreg._kernels import units
@@ -261,3 +263,24 @@ def test_each_weight_matrix_has_its_own_strengths():
     assert segments["l2"].tolist() == [[0.3, 0, 0], [0.4, 0, 0]]
     assert segments["weight_decay"].tolist() == [[0.5, 0, 0], [0.5, 0, 0]]
     assert segments["max_norm"].tolist() == [[3.0, np.inf, np.inf], [np.inf] * 3]
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"),
+    reason="the kernels know only x86's way to count subnormal numbers as zero",
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_moments_of_what_gets_no_gradient_any_more_become_zero(dtype):
+    """A subnormal number times 0.9 would be rounded to itself, and slow for ever."""
+    X = np.random.default_rng(0).normal(size=(8, 3))
+    y = X.sum(axis=1)
+    model = RegularizedMLPRegressor((4,), l2=0.0, dtype=dtype, random_state=0)
+    model.partial_fit(X, y)
+    X[:, 0] = 0
+    steps = 1200 if dtype == "float32" else 8000
+    rounds = -(-steps // 100)
+    many = np.tile(X, (100, 1)), np.tile(y, 100)
+    model.set_params(batch_size=8)
+    for _ in range(rounds):
+        model.partial_fit(*many)
+    assert not model._state.optimizer.first[:4].any()
