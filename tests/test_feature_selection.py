@@ -115,8 +115,8 @@ def test_select_from_model_keeps_the_features_of_the_group_lasso(
     if feature_groups is not None:
         assert selected[0] == selected[1]
         assert selected[2] == selected[3]
-    # a feature is out as a whole, or in with every weight to a unit that is there; those
-    # of units that die become zero one by one, where they leave the range of numbers
+    # a feature is out as a whole, or in with every weight to a unit that is there;
+    # those of units that die become zero one by one, as they leave the range of numbers
     smaller = selector.estimator_.prune()
     assert len(smaller.coefs_[0]) == selected.sum()
     alive = np.abs(smaller.coefs_[0]).max(axis=0) > 1e-30
