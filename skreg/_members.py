@@ -179,6 +179,7 @@ def copies(ensemble):
     del params["n_members"], params["random_state"]
     members = []
     for member in ensemble.members_:
+        member._can_go_on()
         # with lists of figures of its own
         twin = copy.copy(member)
         work_on_copies(twin)

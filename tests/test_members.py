@@ -342,6 +342,11 @@ def test_selection_by_the_members():
     assert selector.get_support().sum() < X.shape[1]
 
 
+def clone_of(model, **params):
+    """The same, fitted, with other parameters."""
+    return copy.deepcopy(model).set_params(**params)
+
+
 def test_sparsify_densify_and_prune_go_through_the_members():
     X, y = values()
     model = regressor(l1=0.05).fit(X, y)
@@ -353,6 +358,10 @@ def test_sparsify_densify_and_prune_go_through_the_members():
     assert held.members_[0].coefs_[0].format == "csc"
     assert isinstance(model.members_[0].coefs_[0], np.ndarray)
     np.testing.assert_allclose(held.predict(X), expected, atol=1e-5)
+    with pytest.raises(ValueError, match="sparse weights"):
+        held.set_params(learning_rate="constant").partial_fit(X, y)
+    with pytest.raises(ValueError, match="sparse weights"):
+        clone_of(held, warm_start=True).fit(X, y)
     assert isinstance(held.densify().members_[0].coefs_[0], np.ndarray)
     with pytest.raises(ValueError, match="pruned network"):
         pruned.set_params(learning_rate="constant").partial_fit(X, y)
