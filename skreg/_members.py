@@ -88,13 +88,7 @@ def fit_members(ensemble, X, y, sample_weight, validation):
     weights = check_weights(sample_weight, X)
     if validation[0] is not None:
         validation = read_once(ensemble, validation)
-    if goes_on:
-        members = copies(ensemble)
-    else:
-        forget(ensemble)
-        # sets what reads y; the members find the same
-        ensemble._encode_targets(y, weights, True, None)
-        members = new_members(ensemble)
+    members = members_to_train(ensemble, y, weights, goes_on)
     held_out = [None] * len(members)
     if ensemble.early_stopping and validation[0] is None:
         by_class = ensemble._class_weights(y, weights, False)
@@ -115,17 +109,22 @@ def partial_fit_members(ensemble, X, y, sample_weight, classes):
     given = X, y, sample_weight
     X, y = ensemble._read(X, y, reset=not goes_on)
     weights = check_weights(sample_weight, X)
-    if goes_on:
-        members = copies(ensemble)
-    else:
-        forget(ensemble)
-        ensemble._encode_targets(y, weights, True, classes)
-        members = new_members(ensemble)
+    members = members_to_train(ensemble, y, weights, goes_on, classes)
 
     def train(member, callbacks, _):
         return member._partial_fit_on(X, y, weights, classes, callbacks)
 
     run(ensemble, members, train, [None] * len(members), given, judged=False)
+
+
+def members_to_train(ensemble, y, weights, goes_on, classes=None):
+    """Copies of the members that training goes on with, or new ones."""
+    if goes_on:
+        return copies(ensemble)
+    forget(ensemble)
+    # sets what reads y; the members find the same
+    ensemble._encode_targets(y, weights, True, classes)
+    return new_members(ensemble)
 
 
 def refuse_another_number(ensemble):
@@ -324,10 +323,12 @@ class side_by_side:
         return [lambda future=future: self.result(future) for future in futures]
 
     def result(self, future):
-        while not future.done():
+        waits = True
+        while waits:
             try:
                 # a signal may fall between Python's look for one and the wait
                 wait([future], timeout=SECONDS_BETWEEN_LOOKS)
+                waits = not future.done()
             except KeyboardInterrupt:
                 # members end by themselves, and are kept
                 self.ended.set()

@@ -24,6 +24,7 @@ from skreg import (
     regularization_path,
 )
 from skreg._automatic import PLAIN, automatic_values, batch_size, epochs
+from skreg._callbacks import HAVE_CALLBACKS
 from skreg.schedules import Cosine, OneCycle
 
 BOTH = [RegularizedMLPClassifier, RegularizedMLPRegressor]
@@ -275,16 +276,18 @@ def test_paths_and_estimators_that_choose_a_strength_are_plain():
     assert "n_members" not in RegularizedMLPClassifierCV().get_params()
 
 
+@pytest.mark.skipif(
+    not HAVE_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks"
+)
 @pytest.mark.parametrize("sizes", ["auto", (16,)])
 @pytest.mark.parametrize("cls", BOTH)
 def test_callbacks_score_what_is_learnt(cls, sizes):
-    callback = pytest.importorskip("sklearn.callback")
-    if not hasattr(callback, "ScoringMonitor"):
-        pytest.skip("scikit-learn has no ScoringMonitor")
+    from sklearn.callback import ScoringMonitor
+
     X, y = load_breast_cancer(return_X_y=True)
     X = scale(X)
     scoring = "accuracy" if cls is RegularizedMLPClassifier else "r2"
-    monitor = callback.ScoringMonitor(scoring=scoring)
+    monitor = ScoringMonitor(scoring=scoring)
     model = cls(sizes, max_iter=3, random_state=0).set_callbacks(monitor).fit(X, y)
     assert model.score(X, y) > 0.5
     assert not hasattr(model, "_given_by")
