@@ -32,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _models import BOOSTING, MODELS
+from _models import BOOSTING, LISTED, MODELS
 from _report import (
     QUICK,
     RESULTS,
@@ -129,14 +129,14 @@ def forget_peak():
     return memory("VmRSS")
 
 
-def fit_and_score(name, path, seed):
+def fit_and_score(model, path, seed):
     """The figures of one fit, for the CSV."""
     from threadpoolctl import threadpool_limits
 
     with np.load(path) as file:
         X, y, X_test, y_test = (file[key] for key in ("X", "y", "X_test", "y_test"))
     classifier = y.dtype.kind == "i"
-    model = MODELS[name].make(classifier, seed)
+    model = model.make(classifier, seed)
     with threadpool_limits(1), warnings.catch_warnings():
         # none of them has converged, and most say so
         warnings.simplefilter("ignore")
@@ -176,11 +176,11 @@ def serve(connection, *arguments):
         connection.send((None, traceback.format_exc()))
 
 
-def in_process(context, name, path, seed):
+def in_process(context, model, path, seed):
     """The status of a fit in a process of its own, and its figures."""
     ours, theirs = context.Pipe()
     process = context.Process(
-        target=serve, args=(theirs, name, path, seed), daemon=True
+        target=serve, args=(theirs, model, path, seed), daemon=True
     )
     process.start()
     theirs.close()
@@ -195,7 +195,7 @@ def in_process(context, name, path, seed):
         process.kill()
         process.join()
     if error:
-        raise RuntimeError(f"{name} failed:\n{error}")
+        raise RuntimeError(f"{model.name} failed:\n{error}")
     return FITTED, figures
 
 
@@ -217,27 +217,33 @@ def key(row):
     return row["table"], str(row["seed"]), row["model"]
 
 
-def missing(rows, options):
-    """(table, seed) -> names of the models to be run."""
-    names = options.only or [
-        name for name, model in MODELS.items() if model.versions is not None
-    ]
+def one_thread():
+    """For all processes, whatever their libraries look at."""
+    os.environ |= dict.fromkeys(
+        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"
+    )
+
+
+def missing(rows, models, tables, options):
+    """(table, seed) -> models to be run, of those that are installed."""
+    installed = [model for model in models if model.versions is not None]
+    asked = [model for model in installed if model.name in options.only] or installed
     known = {key(row): row["versions"] for row in rows}
     found = {}
-    for table in LISTS[options.tables]:
+    for table in tables:
         for seed in range(options.repeats):
             todo = [
-                name
-                for name in names
-                if name in options.again
-                or known.get((table.name, str(seed), name)) != MODELS[name].versions
+                model
+                for model in asked
+                if model.name in options.again
+                or known.get((table.name, str(seed), model.name)) != model.versions
             ]
             if todo:
                 found[table, seed] = todo
     return found
 
 
-def measure(rows, options, path):
+def measure(rows, models, tables, options, path):
     """Add what is missing, a table at a time, and write it."""
     # each fit begins in a process that has loaded the modules, and nothing else
     context = multiprocessing.get_context("forkserver")
@@ -247,27 +253,27 @@ def measure(rows, options, path):
         tempfile.TemporaryDirectory() as folder,
         ThreadPoolExecutor(options.jobs) as pool,
     ):
-        for (table, seed), names in missing(rows, options).items():
+        for (table, seed), todo in missing(rows, models, tables, options).items():
             file = Path(folder) / "arrays.npz"
             data = arrays(table, seed, 300 if options.quick else TRAIN_ROWS)
             np.savez(file, **data)
             results = pool.map(
-                lambda name, file=file, seed=seed: in_process(
-                    context, name, file, seed
+                lambda model, file=file, seed=seed: in_process(
+                    context, model, file, seed
                 ),
-                names,
+                todo,
             )
-            for name, (status, figures) in zip(names, results, strict=True):
+            for model, (status, figures) in zip(todo, results, strict=True):
                 row = {
                     "table": table.name,
                     "seed": seed,
-                    "model": name,
+                    "model": model.name,
                     "status": status,
                     "train_rows": len(data["X"]),
                     "test_rows": len(data["X_test"]),
                     "columns": data["X"].shape[1],
                     **{column: as_text(figures.get(column)) for column in FIGURES},
-                    "versions": MODELS[name].versions,
+                    "versions": model.versions,
                     "processor": processor(),
                 }
                 found[key(row)] = row
@@ -283,7 +289,7 @@ def measure(rows, options, path):
 # ----------------------------------------------------------------------------- reading
 
 
-def by_table(rows, column, tables):
+def by_table(rows, column, tables, models=tuple(MODELS)):
     """Means over seeds: a line for each table, a column for each model.
 
     Nothing stands where a model was too slow for one of the seeds.
@@ -296,7 +302,7 @@ def by_table(rows, column, tables):
     )
     return found.reindex(
         index=[table.name for table in tables if table.name in found.index],
-        columns=[name for name in MODELS if name in found.columns],
+        columns=[name for name in models if name in found.columns],
     )
 
 
@@ -508,11 +514,9 @@ def main():
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / ("quick_tables.csv" if options.quick else "tables.csv")
-    # for all processes, whatever their libraries look at
-    os.environ |= dict.fromkeys(
-        ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"], "1"
-    )
-    rows = measure(read_csv(path) if path else [], options, path)
+    one_thread()
+    rows = read_csv(path) if path else []
+    rows = measure(rows, LISTED, LISTS[options.tables], options, path)
     for name in (
         ["choosing", "reporting"] if options.tables == "all" else [options.tables]
     ):

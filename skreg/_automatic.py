@@ -10,9 +10,11 @@ solver, as it is.
 from numbers import Integral, Real
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils.validation import _num_samples
 
+from skreg._input_scaling import preprocessing_of
 from skreg._schedules import has_end
 from skreg.schedules import OneCycle
 
@@ -23,6 +25,8 @@ MEMBERS = 4
 # Of hidden units, for classes and for values, in layers that have so many at least.
 DROPOUT_OF_CLASSES, DROPOUT_OF_VALUES, WIDE = 0.2, 0.1, 64
 WEIGHT_DECAY = 0.05
+# Rate of the features' scales, as a multiple of the rate.
+FEATURE_SCALING = 6.0
 RATE_OF_ONE_CYCLE = 3e-3
 # Fewer rows are too few to set some of them aside.
 ROWS_TO_VALIDATE = 100
@@ -40,6 +44,8 @@ PLAIN = {
     "hidden_layer_sizes": (100,),
     "dropout": 0.0,
     "weight_decay": 0.0,
+    "feature_scaling": 0.0,
+    "preprocessing": None,
     "batch_size": 200,
     "learning_rate": "constant",
     "learning_rate_init": 1e-3,
@@ -64,7 +70,9 @@ def plain_values(estimator):
     }
 
 
-def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
+def automatic_values(
+    estimator, X=None, sample_weight=None, *, validates=False, network=None
+):
     """Values for the parameters that are "auto", in a fit.
 
     Parameters
@@ -74,9 +82,19 @@ def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
         The number of rows counts, of those with a weight.
     validates : bool
         Whether rows to validate on are given.
+    network : Network or None
+        What training goes on with, which stays what it is.
     """
     if not any(is_automatic(getattr(estimator, name)) for name in PLAIN):
         return {}
+    values = values_by_rule(estimator, X, sample_weight, validates)
+    if network is not None and "preprocessing" in values:
+        values["preprocessing"] = preprocessing_of(network)
+    return values
+
+
+def values_by_rule(estimator, X, sample_weight, validates):
+    """The same for a new network."""
     sizes = estimator.hidden_layer_sizes
     if estimator.solver != "adam" or not has_hidden_layers(sizes):
         return plain_values(estimator)
@@ -88,6 +106,8 @@ def automatic_values(estimator, X=None, sample_weight=None, *, validates=False):
         "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
         "dropout": dropout(estimator) if is_wide(sizes) else 0.0,
         "weight_decay": 0.0 if has_own_penalty(estimator) else WEIGHT_DECAY,
+        "feature_scaling": FEATURE_SCALING if learns_scales(estimator, X) else 0.0,
+        "preprocessing": "robust" if may_preprocess(estimator, X) else None,
         "batch_size": batch_size(n),
         "learning_rate": schedule,
         "learning_rate_init": (
@@ -118,12 +138,13 @@ def as_used(estimator):
     return view
 
 
-def values_for_one_epoch(estimator, X):
+def values_for_one_epoch(estimator, X, network=None):
     """Values for the parameters that are "auto", in a call of partial_fit.
 
-    Nothing is known of an end, and rows are set aside for nothing.
+    Nothing is known of an end, or of the features by the first rows, and rows are set
+    aside for nothing.
     """
-    values = automatic_values(estimator, X)
+    values = automatic_values(estimator, X, network=network)
     unending = {
         name: PLAIN[name]
         for name in (
@@ -132,6 +153,8 @@ def values_for_one_epoch(estimator, X):
         )
         if name in values
     }
+    if network is None and "preprocessing" in values:
+        unending["preprocessing"] = None
     if "n_members" in values:
         unending["n_members"] = len(getattr(estimator, "members_", [None]))
     return values | unending
@@ -168,6 +191,33 @@ def has_own_penalty(estimator):
     except TypeError:
         # "auto", alone or among numbers, or what is refused later
         return True
+
+
+def may_preprocess(estimator, X):
+    """Whether X may be read on another scale than its own: nothing is said in that.
+
+    See ``_parameters.check_preprocessing``.
+    """
+    return not (
+        sparse.issparse(X)
+        or has_own_penalty(estimator)
+        or estimator.adversarial is not None
+        or estimator.augmentation is not None
+    )
+
+
+def learns_scales(estimator, X):
+    """Whether scales of the features can be learnt, and X is dense, as they want it.
+
+    See ``_parameters.check_feature_scaling``.
+    """
+    others = [estimator.hierarchy, estimator.max_norm]
+    return not (
+        sparse.issparse(X)
+        or has_own_penalty(estimator)
+        or is_automatic(estimator.l2)
+        or any(value is not None for value in others)
+    )
 
 
 def number_of_rows(X, sample_weight):

@@ -35,6 +35,7 @@ from skreg._fine_tuning import (
     refuse_other_network,
 )
 from skreg._finiteness import keep_finite
+from skreg._input_scaling import InputScaling, preprocessing_of
 from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
@@ -47,7 +48,7 @@ from skreg._members import (
     refuse_another_number,
 )
 from skreg._network import Network, Views, zero_share
-from skreg._optimizers import STOCHASTIC_SOLVERS, Optimizer
+from skreg._optimizers import STOCHASTIC_SOLVERS, WRITTEN, Optimizer
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
@@ -189,6 +190,10 @@ class BaseRegularizedMLP(
         """A mask of the outputs whose targets are all the same, or None."""
         return None
 
+    def _largest_raw(self):
+        """The largest |raw output| that is finite as a prediction, too."""
+        return np.inf
+
     @abstractmethod
     def _stratify_by(self, y):
         """Labels that keep their shares in a validation split, (n,), or None."""
@@ -267,7 +272,13 @@ class BaseRegularizedMLP(
             and remedy.
         """
         given = X, y, sample_weight, (X_val, y_val, sample_weight_val)
-        values = automatic_values(self, X, sample_weight, validates=X_val is not None)
+        values = automatic_values(
+            self,
+            X,
+            sample_weight,
+            validates=X_val is not None,
+            network=self._trained_network() if self.warm_start else None,
+        )
         return self._with_values(values, lambda view: view._fit(*given))
 
     def _with_values(self, values, call):
@@ -489,7 +500,11 @@ class BaseRegularizedMLP(
         """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
         X, _, sample_weight = given
         values = automatic_values(
-            self, X, sample_weight, validates=given_for_validation[0] is not None
+            self,
+            X,
+            sample_weight,
+            validates=given_for_validation[0] is not None,
+            network=base._network,
         )
         return self._with_values(
             values,
@@ -552,7 +567,7 @@ class BaseRegularizedMLP(
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
         return self._with_values(
-            values_for_one_epoch(self, X),
+            values_for_one_epoch(self, X, self._trained_network()),
             lambda view: view._train_one_epoch(X, y, sample_weight, classes),
         )
 
@@ -1156,6 +1171,7 @@ class BaseRegularizedMLP(
                 batch_norm=settings.batch_norm,
                 residual=settings.residual,
                 skip=settings.skip,
+                scaling=self._input_scaling(X, training.weights),
             )
             self._network.initialise(
                 random_state,
@@ -1164,6 +1180,18 @@ class BaseRegularizedMLP(
                 None if incremental else self._constant_outputs(training),
             )
         return training
+
+    def _input_scaling(self, X, weights):
+        """How a new network scales X as it reads it, or None."""
+        if self.preprocessing is None:
+            return None
+        if sparse.issparse(X):
+            raise ValueError(
+                f"preprocessing={self.preprocessing!r} does not support sparse X, in "
+                "which it would leave no zeros. Pass X.toarray(), or set "
+                "preprocessing=None."
+            )
+        return InputScaling.of(X, used_rows(weights))
 
     def _training_data(
         self, X, y, weights, settings, *, reset, incremental=False, classes=None
@@ -1219,6 +1247,10 @@ class BaseRegularizedMLP(
         """The members, or this estimator, which is the only one."""
         return vars(self).get("members_") or [self]
 
+    def _trained_network(self):
+        """The network, or the first member's, which are alike; None before fit."""
+        return getattr(self._trained[0], "_network", None)
+
     def _read_to_predict(self, X):
         """X as an array or CSR of any numeric dtype, not yet looked at for NaN."""
         check_is_fitted(self)
@@ -1240,7 +1272,12 @@ class BaseRegularizedMLP(
         out = network.empty_outputs(X.shape[0])
         inputs = network.inputs
         gathers = inputs is not None and len(inputs) < X.shape[1]
-        for rows, part in parts_for_kernels(X, network.dtype, in_parts=gathers):
+        fills = preprocessing_of(network) is not None and sparse.issparse(X)
+        in_parts = gathers or fills
+        for rows, part in parts_for_kernels(X, network.dtype, in_parts=in_parts):
+            if fills:
+                # zeros are no zeros on the network's scale
+                part = part.toarray()
             # checked here, where a number may have become too large for the dtype; the
             # first look is a sum, which may overflow
             with np.errstate(over="ignore", invalid="ignore"):
@@ -1270,6 +1307,7 @@ class BaseRegularizedMLP(
             ("batch_norm", settings.batch_norm, network.batch_norm),
             ("residual", settings.residual, network.residual),
             ("skip", settings.skip, network.skip),
+            ("preprocessing", settings.preprocessing, preprocessing_of(network)),
             ("dtype", np.dtype(self.dtype), network.dtype),
             ("n_outputs", layer_sizes[-1], network.layer_sizes[-1]),
             ("loss", loss_name(loss), loss_name(network.loss)),
@@ -1306,9 +1344,7 @@ class BaseRegularizedMLP(
             )
         return replace(
             kept,
-            first=writeable(kept.first),
-            second=writeable(kept.second),
-            average=writeable(kept.average),
+            **{name: writeable(getattr(kept, name)) for name in WRITTEN},
             **settings,
         )
 
@@ -1354,6 +1390,7 @@ class BaseRegularizedMLP(
             *validation,
             transform=transform,
             fine_tuning=self._fine_tuning,
+            largest_raw=self._largest_raw(),
             feature_names=getattr(self, "feature_names_in_", None),
         )
 

@@ -42,6 +42,25 @@ CLIPPED = 2.0
 LOG_SIGNIFICANCE = 7.0
 
 
+def moments_of_inputs(network, data, rows=None):
+    """The Moments of the features as a network reads them.
+
+    Parameters
+    ----------
+    network : Network
+    data : Data
+    rows : ndarray of intp or None
+        Of the arrays; None: those in use.
+    """
+    rows = data.subset if rows is None else rows
+    if network.scaling is None:
+        return Moments.of(network.data(data.X, data.targets, data.weights, rows))
+    rows = np.arange(len(data)) if rows is None else rows
+    weights = None if data.weights is None else data.weights[rows]
+    read = network.scaling.transform(data.X[rows])
+    return Moments.of(network.data(read, weights=weights))
+
+
 class Columns:
     """Means and spreads of the features, and how they go with the targets.
 
@@ -65,16 +84,15 @@ class Columns:
         if len(rows) == n:
             moments = problem.moments
         else:
-            moments = Moments.of(
-                self.network.data(data.X, data.targets, data.weights, rows)
-            )
+            moments = moments_of_inputs(self.network, data, rows)
         self.mean, self.spread = moments.mean, moments.spread
         self.constant = ~(self.spread > ROUNDING * np.abs(self.mean))
 
     @cached_property
     def X(self):
-        """These rows, in float64."""
-        return self._data.X[self._rows].astype(np.float64)
+        """These rows as the network reads them, in float64."""
+        X = self._data.X[self._rows].astype(np.float64)
+        return X if self.network.scaling is None else self.network.scaling.transform(X)
 
     @cached_property
     def targets(self):

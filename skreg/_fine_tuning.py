@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from skreg._activations import ACTIVATIONS
+from skreg._input_scaling import preprocessing_of
 from skreg._losses import MULTINOMIAL_LOG_LOSS, loss_name
 from skreg._network import Network
 from skreg._validation import writeable
@@ -336,6 +337,7 @@ def start_network(base, origins, width, key, new):
             [layer.reach for layer in layers[:-1]] if has_adapters else base.residual
         ),
         skip=base.skip,
+        scaling=base.scaling,
     )
     if base.skip:
         network.skip_coef[:] = theta
@@ -548,6 +550,7 @@ def declared(settings):
         "batch_norm": settings.batch_norm,
         "residual": settings.residual,
         "skip": settings.skip,
+        "preprocessing": settings.preprocessing,
     }
 
 
@@ -559,13 +562,15 @@ def declared_of(network):
         "batch_norm": network.batch_norm,
         "residual": network.residual,
         "skip": network.skip,
+        "preprocessing": preprocessing_of(network),
     }
 
 
 def refuse_other_network(before, now):
     """Training goes on with the network that there is."""
     for name, value in now.items():
-        if value != before[name]:
+        # what an older version has made does not have all of them
+        if value != before.get(name, value):
             raise ValueError(
                 f"Training cannot go on with another {name}: {before[name]!r} before, "
                 f"{value!r} now. Set warm_start=False and call fit, or clone the "

@@ -14,9 +14,10 @@ def predictions_are_finite(problem):
     """Whether the network's predictions for all rows of a problem are finite."""
     network = problem.network
     with np.errstate(all="ignore"):
-        if bound_of_outputs(network, problem.largest_input) < largest_output(network):
+        bound = bound_of_outputs(network, problem.largest_input)
+        if bound < min(largest_output(network), problem.largest_raw):
             return True
-        return outputs_are_finite(network, raw_outputs(problem))
+        return outputs_are_finite(problem, raw_outputs(problem))
 
 
 def predicts_finite_for_sure(problem, largest):
@@ -35,7 +36,7 @@ def predicts_finite_for_sure(problem, largest):
         bound += ACTIVATION_SLOPE * passed + ACTIVATION_BOUND
     if network.skip:
         bound *= 1 + layers[0] * largest
-    return 2 * bound < largest_output(network)
+    return 2 * bound < min(largest_output(network), problem.largest_raw)
 
 
 def raw_outputs(problem):
@@ -44,10 +45,13 @@ def raw_outputs(problem):
     return problem.network.predict(data.X, raw=True, subset=data.subset)
 
 
-def outputs_are_finite(network, raw):
+def outputs_are_finite(problem, raw):
     """Whether raw outputs, and the predictions that they stand for, are finite."""
-    # the negation takes NaN in
-    return bool(np.isfinite(raw).all() and raw.max() < largest_output(network))
+    return bool(
+        np.isfinite(raw).all()
+        and raw.max() < largest_output(problem.network)
+        and max(raw.max(), -raw.min()) < problem.largest_raw
+    )
 
 
 def largest_output(network):

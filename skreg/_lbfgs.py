@@ -23,6 +23,9 @@ CLOSE = 10.0
 # Share of the loss that rounding the weights of X as it is may add to it.
 LOST = 0.01
 
+# A stronger l1 penalty is taken for this one, whose product with a weight is finite.
+LARGEST_L1 = 1e100
+
 
 class Point:
     """Where F was evaluated last.
@@ -128,7 +131,9 @@ class LBFGSTraining:
         self.factor = self.inputs.factor[self.trained]
         self.strength_l1 = network.per_parameter(problem.settings.l1)[self.trained]
         self.split = np.flatnonzero(self.strength_l1)
-        self.strength_l1 = (self.strength_l1 * self.factor)[self.split]
+        # one beyond any number keeps its weight at zero like any other large one
+        strength = np.minimum(self.strength_l1, LARGEST_L1)
+        self.strength_l1 = (strength * self.factor)[self.split]
         # of (p or v, q)
         self.factors = np.concatenate([self.factor, self.factor[self.split]])
         self.lower = np.full(self.factors.size, -np.inf)

@@ -297,6 +297,7 @@ def fine_tuned_members(base, adapted, given, how):
     for message in said.values():
         warnings.warn(message, stacklevel=4)
     adapted.members_ = members
+    adapted._seed_of_splits = base._seed_of_splits
     adapted._adopt(members[0])
     vars(adapted).update(figures(adapted, members))
     return adapted

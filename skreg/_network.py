@@ -10,6 +10,7 @@ from scipy import sparse
 from skreg import _batch_norm, _threads
 from skreg._activations import ACTIVATIONS, glorot
 from skreg._augmentation import kernel_table
+from skreg._input_scaling import InputScaling
 from skreg._kernels import engine
 from skreg._losses import Loss
 
@@ -103,6 +104,8 @@ class Network:
     inputs : ndarray of int or None
         Columns of X that it reads, where it has been pruned; None is all. The network
         itself has only these.
+    scaling : InputScaling or None
+        How dense X is scaled as it is read; None: not at all.
     params : ndarray of shape (n_parameters,)
         The optimizer works on this one array; `coefs` and `intercepts` are views. A
         layer's weights, its biases, then the scale and the shift of its norm; at the
@@ -120,6 +123,7 @@ class Network:
     residual: bool | list = False
     skip: bool = False
     inputs: np.ndarray | None = None
+    scaling: InputScaling | None = None
     params: np.ndarray = field(init=False)
     statistics: object = field(default=None, init=False)
     # The engine of the last prediction, or nothing. An engine is for one thread at a
@@ -336,6 +340,7 @@ class Network:
             threads=threads,
             residual=residual_reaches(self.residual, self.layer_sizes),
             skip=self.skip,
+            scaling=self.scaling and (self.scaling.centre, self.scaling.factor),
             **regularizers,
         )
 
@@ -345,6 +350,12 @@ class Network:
 
     def data(self, X, targets=None, weights=None, subset=None):
         """X (dense or CSR, of this network's dtype) as the kernels read it."""
+        if self.scaling is not None and sparse.issparse(X):
+            raise ValueError(
+                "This network scales dense X as it reads it (preprocessing='robust'), "
+                "which would leave no zeros in sparse X. Pass X.toarray(), or train "
+                "with preprocessing=None."
+            )
         return engine.Data(X, targets, weights, self.layer_sizes[-1], subset)
 
     def empty_outputs(self, n):

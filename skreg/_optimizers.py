@@ -6,6 +6,8 @@ import numpy as np
 
 # What solver="adam" and "sgd" keep per parameter is in _kernels/optimizers.pxd.
 STOCHASTIC_SOLVERS = ("adam", "sgd")
+# Attributes of an `Optimizer` that steps write to.
+WRITTEN = ("first", "second", "average", "scales", "scale_first", "scale_second")
 
 
 @dataclass
@@ -35,6 +37,11 @@ class Optimizer:
     anchor : ndarray of shape (size,) or None
         The weights that the parameters are pulled towards (L2-SP); the strengths are
         the segments'.
+    scales, scale_first, scale_second : ndarray of shape (n_features,) or None
+        Adam's, under `feature_scaling`: the learnt scale of each feature, and its
+        running means of the gradient and its square.
+    scale_rate : float
+        Rate of the scales as a multiple of the rate.
     """
 
     solver: str
@@ -52,6 +59,10 @@ class Optimizer:
     average: np.ndarray | None = None
     average_decay: float = 0.0
     anchor: np.ndarray | None = None
+    scales: np.ndarray | None = None
+    scale_first: np.ndarray | None = None
+    scale_second: np.ndarray | None = None
+    scale_rate: float = 0.0
 
     def __post_init__(self):
         if self.first is None:
@@ -65,6 +76,20 @@ class Optimizer:
         self.starts += 1
         for moment in self.moments:
             moment[:] = 0
+        if self.scales is not None:
+            self.scales[:] = 1
+
+    def scale_features(self, n_features, rate):
+        """Have a scale for each feature, those of before where there are some."""
+        self.scale_rate = rate
+        if self.scales is None:
+            self.scales = np.ones(n_features, self.dtype)
+            self.scale_first = np.zeros(n_features, self.dtype)
+            self.scale_second = np.zeros(n_features, self.dtype)
+
+    def forget_scales(self):
+        """Have none."""
+        self.scales = self.scale_first = self.scale_second = None
 
     def without_memory(self):
         """A copy that keeps only the count of starts, and no moments.
@@ -80,5 +105,6 @@ class Optimizer:
 
     @property
     def moments(self):
-        """The arrays that this solver keeps."""
-        return [self.first, self.second] if self.adam else [self.first]
+        """The arrays of running means that this solver keeps."""
+        moments = [self.first, self.second, self.scale_first, self.scale_second]
+        return [moment for moment in moments if moment is not None]

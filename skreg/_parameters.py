@@ -37,6 +37,8 @@ CONSTRAINTS = {
     "feature_groups": ["array-like", None],
     "hierarchy": [BOUND, None],
     "weight_decay": [StrOptions({"auto"}), NON_NEGATIVE],
+    "feature_scaling": [StrOptions({"auto"}), NON_NEGATIVE],
+    "preprocessing": [StrOptions({"auto", "robust"}), None],
     "weight_decay_schedule": [Schedule, None],
     "dropout": [StrOptions({"auto"}), RATE, "array-like"],
     "input_dropout": [RATE],
@@ -100,6 +102,10 @@ class Settings:
         Likewise; infinity is no bound.
     max_grad_norm : float
         Likewise.
+    feature_scaling : float
+        Rate of the features' scales as a multiple of the rate; 0 is no scales.
+    preprocessing : {"robust"} or None
+        How dense X is scaled as the network reads it.
     averaging : object or None
         From ``skreg.averaging``.
     attack : Attack or None
@@ -127,6 +133,8 @@ class Settings:
     label_smoothing: float = 0.0
     max_norm: list | None = None
     max_grad_norm: float = np.inf
+    feature_scaling: float = 0.0
+    preprocessing: str | None = None
     group_l1: float = 0.0
     feature_groups: object = None
     hierarchy: float | None = None
@@ -230,6 +238,8 @@ def read_settings(estimator):
         max_grad_norm=float(
             np.inf if estimator.max_grad_norm is None else estimator.max_grad_norm
         ),
+        feature_scaling=float(estimator.feature_scaling),
+        preprocessing=estimator.preprocessing,
         group_l1=float(estimator.group_l1),
         hierarchy=(None if estimator.hierarchy is None else float(estimator.hierarchy)),
         averaging=averaging.checked(estimator.weight_averaging),
@@ -241,6 +251,8 @@ def read_settings(estimator):
     check_range_of_dtype(estimator)
     check_layers(settings)
     check_hierarchy(estimator, settings)
+    check_feature_scaling(estimator, settings)
+    check_preprocessing(estimator, settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
     read_schedules(estimator, settings)
@@ -351,6 +363,50 @@ def check_hierarchy(estimator, settings):
             f"{reason}. Leave out the weights of the hierarchy, {name}="
             f"[{', '.join(remedy)}] with a number for each a, or set hierarchy=None."
         )
+
+
+def check_feature_scaling(estimator, settings):
+    """Refuse learnt scales where the first layer's weights do not just take a step."""
+    if not settings.feature_scaling:
+        return
+    given = f"feature_scaling={estimator.feature_scaling!r}"
+    if estimator.solver != "adam":
+        raise ValueError(
+            f"{given} and solver={estimator.solver!r} exclude each other: the scales "
+            "take steps of Adam. Use solver='adam', or set feature_scaling=0."
+        )
+    bounded = settings.hierarchy is not None and settings.hierarchy < np.inf
+    for name, acts, off in [
+        ("l1", settings.l1[0] > 0, "l1=0"),
+        ("l2", "l2" in settings.tuned, "l2 to a number"),
+        ("group_l1", settings.group_l1 > 0, "group_l1=0"),
+        ("hierarchy", bounded, "hierarchy=None"),
+        ("max_norm", settings.max_norm[0] < np.inf, "max_norm=None"),
+    ]:
+        if acts:
+            raise ValueError(
+                f"{given} and {name}={getattr(estimator, name)!r} exclude each other: "
+                "weights that are a scale times others have no step of their own that "
+                f"it could act on. Set feature_scaling=0, or {off}."
+            )
+
+
+def check_preprocessing(estimator, settings):
+    """Refuse a scale of X that only the network knows beside what is in X's own."""
+    if settings.preprocessing is None:
+        return
+    for name, acts, off in [
+        ("solver", estimator.solver == "lbfgs", "solver='adam' or 'sgd'"),
+        ("adversarial", settings.attack is not None, "adversarial=None"),
+        ("augmentation", bool(settings.augmentation), "augmentation=None"),
+    ]:
+        if acts:
+            raise ValueError(
+                f"preprocessing={settings.preprocessing!r} and "
+                f"{name}={getattr(estimator, name)!r} exclude each other: the latter "
+                "is about X as it is given. Scale X before, for example with "
+                f"RobustScaler in a Pipeline, and set preprocessing=None, or {off}."
+            )
 
 
 def is_auto(strength):

@@ -496,6 +496,7 @@ class PathTraining:
             network.loss,
             network.loss_parameter,
             network.dtype,
+            scaling=network.scaling,
         )
         linear.intercepts[0][:] = self._best_constant
         return linear

@@ -68,6 +68,7 @@ def pruned(network):
         residual=reaches,
         skip=theta is not None,
         inputs=read if network.inputs is None else network.inputs[read],
+        scaling=network.scaling and network.scaling.of_features(read),
     )
     coefs[0] = coefs[0][read]
     for views, arrays in [(smaller.coefs, coefs), (smaller.intercepts, intercepts)]:

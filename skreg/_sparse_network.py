@@ -169,6 +169,10 @@ class SparseNetwork:
         May run in several threads at once.
         """
         self._settle()
+        # an older version has made it without one
+        scaling = self._shape.get("scaling")
+        if scaling is not None:
+            X = scaling.transform(X)
         if out is None:
             out = self.empty_outputs(X.shape[0])
         products = sum(W.nnz for W in self.matrices()) * X.shape[0]

@@ -105,9 +105,11 @@ class StandardizedInputs:
 
         The bias is that of the weights as the network will have them, rounded.
         """
-        rounded = np.asarray(params, self.dtype)
-        offset = self.rest if as_read else self.mean
-        self._add_to_biases(params, offset, rounded, -1)
+        # what is too large becomes infinite, which is looked for after the training
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounded = np.asarray(params, self.dtype)
+            offset = self.rest if as_read else self.mean
+            self._add_to_biases(params, offset, rounded, -1)
 
     def by_centre(self, gradient):
         """From the loss's gradient by (W, b) as the kernels read X to that by (W, c).

@@ -13,9 +13,10 @@ import numpy as np
 
 from skreg import _threads
 from skreg._averaging import Average
+from skreg._columns import moments_of_inputs
 from skreg._finiteness import keep_finite, predicts_finite_for_sure
 from skreg._hierarchy import iterates_between_epochs
-from skreg._moments import Moments
+from skreg._input_scaling import BOUND
 from skreg._outcome import Verdict
 from skreg._remedies import remedy_of_divergence
 
@@ -51,6 +52,8 @@ class Problem:
         Makes other data of as many rows for each epoch.
     fine_tuning : FineTuning or None
         Which parameters are trained, if not all.
+    largest_raw : float
+        The largest |raw output| that is finite in the unit of y, too.
     budgeted : bool
         Whether it is no failure that training ends at max_iter.
     feature_names : ndarray of str or None
@@ -65,12 +68,15 @@ class Problem:
     tuner: object = None
     transform: object = None
     fine_tuning: object = None
+    largest_raw: float = np.inf
     budgeted: bool = False
     feature_names: object = None
 
     @cached_property
     def largest_input(self):
-        """The largest |x| of X."""
+        """The largest |x| that the network reads."""
+        if self.network.scaling is not None:
+            return BOUND
         X = self.data.X
         values = X.data if self.is_sparse else X
         if not values.size:
@@ -84,7 +90,7 @@ class Problem:
     @cached_property
     def moments(self):
         """Means and spreads of the features in the rows for training."""
-        return Moments.of(self.data)
+        return moments_of_inputs(self.network, self.data)
 
     def data_of_epoch(self, epoch):
         """The rows to train on."""
@@ -285,6 +291,12 @@ class StochasticTraining:
         self.low_rank = None
         if problem.fine_tuning is not None:
             self.low_rank = problem.fine_tuning.low_rank
+        # fine-tuning starts from weights that have no scales of their own
+        self.scales_features = settings.feature_scaling > 0 and not problem.fine_tuning
+        if self.scales_features:
+            optimizer.scale_features(network.layer_sizes[0], settings.feature_scaling)
+        else:
+            optimizer.forget_scales()
         self.loss_progress = loss_progress
         self.score_progress = Progress(loss_progress.tol, loss_progress.patience)
         n_rows = len(problem.data)
@@ -532,6 +544,7 @@ class StochasticTraining:
             settings.max_norm,
             settings.group_l1,
             settings.hierarchy,
+            feature_scaling=self.scales_features,
             **({} if fine_tuning is None else fine_tuning.of_segments()),
         )
 

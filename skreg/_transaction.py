@@ -20,6 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skreg._optimizers import WRITTEN
+
 
 class TrainingInterrupted(KeyboardInterrupt):
     """Ctrl-C in training; the estimator has what it has learnt until then.
@@ -150,7 +152,7 @@ def work_on_copies(estimator):
     new = estimator._state = copied(state)
     new.history = copied(state.history)
     if state.optimizer is not None:
-        new.optimizer = copied(state.optimizer, "first", "second", "average")
+        new.optimizer = copied(state.optimizer, *WRITTEN)
     if state.loss_progress is not None:
         new.loss_progress = copied(state.loss_progress)
     new.schedule = copy.deepcopy(state.schedule)

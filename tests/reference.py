@@ -5,7 +5,8 @@ formula per line. Parameters stand in one flat vector W_0, b_0, W_1, b_1, ..., t
 as in the kernels; penalties are given per parameter, zero for biases.
 """
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -539,6 +540,12 @@ def hierarchy_prox(t, d, w, e, strength, bound):
     return T, np.clip(w, -reach, reach)
 
 
+def scaled_inputs(X, centre, factor):
+    """z / sqrt(1 + (z / 3)^2) of z = (x - centre) factor (Holzmueller et al. 2024)."""
+    z = (X - centre) * factor
+    return z / np.sqrt(1 + (z / 3) ** 2)
+
+
 @dataclass
 class Strengths:
     """Of the penalties, per parameter: numbers or vectors."""
@@ -610,9 +617,39 @@ def sgd_step(optimizer, w, g, rate, strengths):
     return new + optimizer.momentum * optimizer.first if optimizer.nesterov else new
 
 
-def optimizer_step(optimizer, w, g, rate, strengths):
-    """One step; the optimizer's state is renewed, the new w returned."""
+def scaled_step(optimizer, w, g, rate, strengths):
+    """Adam's step of V and s, of which W_0 = diag(s) V is made: the first parameters.
+
+    g has the pull in it. V is `optimizer.unscaled`.
+    """
+    s, V = optimizer.scales, optimizer.unscaled
+    size = V.size
+    G = (g + strengths.l2 * w)[:size].reshape(V.shape)
+    of_V, of_s = copy(optimizer), copy(optimizer)
+    point, gradient = w.copy(), g.copy()
+    point[:size], gradient[:size] = V.ravel(), (s[:, None] * G).ravel()
+    l2 = np.broadcast_to(strengths.l2, w.shape).copy()
+    l2[:size] = 0
+    new = adam_step(of_V, point, gradient, rate, replace(strengths, l2=l2))
+    optimizer.first, optimizer.second = of_V.first, of_V.second
+    of_s.first, of_s.second = optimizer.scale_first, optimizer.scale_second
+    optimizer.scales = adam_step(
+        of_s, s, (G * V).sum(axis=1), optimizer.scale_rate * rate, Strengths()
+    )
+    optimizer.scale_first, optimizer.scale_second = of_s.first, of_s.second
+    optimizer.unscaled = new[:size].reshape(V.shape).copy()
+    new[:size] = (optimizer.scales[:, None] * optimizer.unscaled).ravel()
+    return new
+
+
+def optimizer_step(optimizer, w, g, rate, strengths, *, scaled=False):
+    """One step; the optimizer's state is renewed, the new w returned.
+
+    With `scaled`, W_0 is learnt as a product, see `scaled_step`.
+    """
     step = adam_step if optimizer.adam else sgd_step
+    if scaled:
+        step = scaled_step
     if optimizer.anchor is not None:
         g = g + strengths.anchor * (w - optimizer.anchor)
     w = step(optimizer, w, g, rate, strengths)
@@ -740,13 +777,23 @@ def run_epoch(
     augment=None,
     trained=True,
     low_rank=None,
+    scaling=None,
 ):
     """One pass over the rows in the given order: new parameters, mean loss.
 
     augment: from a batch's X, y, weights and step to others; trained: whether each
-    parameter takes steps; low_rank: the weights that are made of factors.
+    parameter takes steps; low_rank: the weights that are made of factors; scaling:
+    centres and factors of the features, or None.
     """
     total = 0.0
+    if scaling is not None:
+        X = scaled_inputs(X, *scaling)
+    scaled = optimizer.scales is not None and np.ravel(trained)[0]
+    if scaled:
+        small = np.abs(optimizer.scales) < 1e-6
+        optimizer.scales = np.where(small, 1.0, optimizer.scales)
+        W = network.matrices(params)[0]
+        optimizer.unscaled = W / optimizer.scales[:, None]
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
         rows = order[start : start + batch_size]
         batch = X[rows], y[rows], None if weights is None else weights[rows]
@@ -772,7 +819,9 @@ def run_epoch(
         if length > max_grad_norm:
             gradient = gradient * max_grad_norm / length
             of_factors = of_factors * max_grad_norm / length
-        stepped = optimizer_step(optimizer, params, gradient, rate, strengths)
+        stepped = optimizer_step(
+            optimizer, params, gradient, rate, strengths, scaled=scaled
+        )
         matrices = network.matrices(stepped)
         for bound, W in zip(
             max_norm or [np.inf] * len(matrices), matrices, strict=True

@@ -25,6 +25,8 @@ from skreg import (
 )
 from skreg._automatic import PLAIN, automatic_values, batch_size, epochs
 from skreg._callbacks import HAVE_CALLBACKS
+from skreg.adversarial import AdversarialTraining
+from skreg.augmentation import Mixup
 from skreg.schedules import Cosine, OneCycle
 
 BOTH = [RegularizedMLPClassifier, RegularizedMLPRegressor]
@@ -32,6 +34,8 @@ RECIPE = {
     "hidden_layer_sizes": (256, 256),
     "dropout": 0.2,
     "weight_decay": 0.05,
+    "feature_scaling": 6.0,
+    "preprocessing": "robust",
     "batch_size": 32,
     "learning_rate": "one_cycle",
     "learning_rate_init": 0.003,
@@ -99,9 +103,33 @@ def test_small_layers_leave_no_units_out_and_sizes_of_ones_own_are_one_network(
         *(({"group_l1": 0.1}, 0.0), ({"l2": 0.1}, 0.05), ({"l1": [0.0, 0.0]}, 0.05)),
     ],
 )
-def test_decay_leaves_the_objective_of_a_penalty_alone(penalty, decay):
+def test_what_would_change_the_objective_of_a_penalty_is_off(penalty, decay):
     found = values_for(RegularizedMLPRegressor(**penalty))
     assert found["weight_decay"] == decay
+    assert found["feature_scaling"] == (6.0 if decay else 0.0)
+    assert found["preprocessing"] == ("robust" if decay else None)
+
+
+@pytest.mark.parametrize(
+    ("params", "rate", "preprocessing"),
+    [
+        ({"l2": "auto"}, 0.0, "robust"),
+        ({"max_norm": 2.0}, 0.0, "robust"),
+        ({"skip": True, "hierarchy": 3.0}, 0.0, "robust"),
+        ({"adversarial": AdversarialTraining()}, 6.0, None),
+        ({"augmentation": Mixup()}, 6.0, None),
+    ],
+)
+def test_scales_of_features_leave_what_speaks_of_them_alone(
+    params, rate, preprocessing
+):
+    found = values_for(RegularizedMLPClassifier(**params))
+    assert found["feature_scaling"] == rate
+    assert found["preprocessing"] == preprocessing
+    sparse_X = sparse.csr_array((200, 2))
+    found = automatic_values(RegularizedMLPClassifier(**params), sparse_X)
+    assert found["feature_scaling"] == 0
+    assert found["preprocessing"] is None
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ CHOICES = {
     ),
     "learning_rate": (["constant"], ["one_cycle", FlatThenCosine(0.5)]),
     "warm_up": ([0.0], [1.5]),
+    "feature_scaling": ([0.0], [6.0]),
+    "preprocessing": ([None], ["robust"]),
 }
 FOR_CLASSIFIERS = {"label_smoothing": ([0.0], [0.2])}
 # What does nothing, or is refused, without something else.

@@ -64,6 +64,8 @@ class Training:
     trained: tuple | None
     anchor: list | None
     ranks: list | None
+    scale_rate: float
+    scaled_inputs: bool
     seed: int
 
     def __post_init__(self):
@@ -95,7 +97,22 @@ class Training:
             optimizer.average_decay = self.average_decay
         if self.anchor is not None:
             optimizer.anchor = np.flip(self.params).astype(dtype)
+        if self.scale_rate:
+            optimizer.scale_features(self.X.shape[1], self.scale_rate)
+            # as after some steps, one of them near zero
+            optimizer.scales[:] = np.linspace(-1, 2, self.X.shape[1])
+            optimizer.scales[0] = 1e-9
         return optimizer
+
+    @property
+    def scaling(self):
+        """Centres and factors of the features, one of which says nothing; or None."""
+        if not self.scaled_inputs:
+            return None
+        rng = np.random.default_rng(self.seed)
+        centre, factor = rng.normal(size=(2, self.X.shape[1]))
+        factor[0] = 0.0
+        return centre, factor
 
     def low_rank(self, dtype=np.float64):
         """Factors that make the weights with which the training begins; or None."""
@@ -199,6 +216,7 @@ class Training:
                 augment=partial(augment, self.augmentation, key=self.key),
                 trained=trained,
                 low_rank=low_rank,
+                scaling=self.scaling,
             )
             moments = [] if statistics is None else statistics.flat()
             factors = None if low_rank is None else low_rank.factors
@@ -213,6 +231,7 @@ class Training:
             max_grad_norm=self.max_grad_norm,
             augmentation=kernel_table(self.augmentation),
             groups=FeatureGroups.of(self.labels, len(self.labels)),
+            scaling=self.scaling,
         )
         statistics = None
         if self.network.batch_norm:
@@ -245,6 +264,7 @@ class Training:
                     self.hierarchy,
                     trained=self.trained,
                     anchor=self.anchor,
+                    feature_scaling=self.scale_rate > 0,
                 ),
                 key=self.key,
                 epoch=epoch,
@@ -361,12 +381,22 @@ def trainings(draw):
         st.just(np.inf) if rank else st.sampled_from([np.inf, 0.7])
         for rank in [*(ranks or [0] * n_layers), *[0] * network.skip]
     ]
+    optimizer = draw(optimizers)
+    scale_rate = 0.0
+    if optimizer["solver"] == "adam" and not ranks:
+        scale_rate = draw(st.sampled_from([0.0, 1.0, 6.0]))
+    l1 = draw(per_layer(st.sampled_from([0.0, 0.01, 0.3]), n_matrices))
+    max_norm = [draw(bound) for bound in bounds]
+    if scale_rate:
+        # what would follow the step of W_0
+        l1[0], max_norm[0] = 0.0, np.inf
+    groups = not ranks and not scale_rate
     return Training(
         network=network,
         rows=rows,
         batch_size=draw(st.integers(1, rows)),
-        optimizer=draw(optimizers),
-        l1=draw(per_layer(st.sampled_from([0.0, 0.01, 0.3]), n_matrices)),
+        optimizer=optimizer,
+        l1=l1,
         l2=draw(per_layer(st.sampled_from([0.0, 0.1]), n_matrices)),
         weight_decay=draw(st.sampled_from([0.0, 0.1])),
         rate=draw(st.sampled_from([0.001, 0.01, 0.03])),
@@ -375,17 +405,19 @@ def trainings(draw):
         subset=draw(st.booleans()),
         shuffle=draw(st.booleans()),
         augmentation=augmentation,
-        max_norm=[draw(bound) for bound in bounds],
+        max_norm=max_norm,
         max_grad_norm=draw(st.sampled_from([np.inf, 0.3])),
         average_decay=draw(st.sampled_from([0.0, 0.9])),
-        group_l1=0.0 if ranks else draw(st.sampled_from([0.0, 0.01, 0.3])),
+        group_l1=draw(st.sampled_from([0.0, 0.01, 0.3])) if groups else 0.0,
         hierarchy=draw(st.sampled_from([None, 0.1, 3.0, np.inf]))
-        if network.skip and not ranks
+        if network.skip and groups
         else None,
         labels=draw(per_layer(st.integers(0, 3), network.layer_sizes[0])),
         trained=draw(st.one_of(st.none(), st.tuples(weights, biases))),
         anchor=draw(st.one_of(st.none(), anchors)),
         ranks=ranks,
+        scale_rate=scale_rate,
+        scaled_inputs=draw(st.booleans()) and not csr,
         seed=draw(st.integers(0, 2**16)),
     )
 

@@ -54,6 +54,10 @@ class _Optimizer(Protocol):
     average: _Floats | None
     average_decay: float
     anchor: _Floats | None
+    scales: _Floats | None
+    scale_first: _Floats | None
+    scale_second: _Floats | None
+    scale_rate: float
     step: int
 
 class Data:
@@ -98,6 +102,7 @@ class Engine:
         attack: _Attack | None = None,
         augmentation: NDArray[np.void] | None = None,
         groups: _Groups | None = None,
+        scaling: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
         capacity: int = 256,
         training: bool = True,
         threads: int = 1,
@@ -113,6 +118,7 @@ class Engine:
         *,
         trained: tuple[Sequence[bool], Sequence[bool]] | None = None,
         anchor: Sequence[float] | None = None,
+        feature_scaling: bool = False,
     ) -> NDArray[np.void]: ...
     def set_dropout(self, dropout: Sequence[float], input_dropout: float) -> None: ...
     def run_epoch(

@@ -60,7 +60,7 @@ _SEGMENT = np.dtype([
     ("start", np.intp), ("size", np.intp),
     ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
     ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64),
-    ("anchor", np.float64), ("frozen", np.intc)], align=True)
+    ("anchor", np.float64), ("row", np.intp), ("frozen", np.intc)], align=True)
 _RATES = np.dtype([
     ("learning_rate", np.float64), ("corrected", np.float64),
     ("first_share", np.float64), ("second_root", np.float64),
@@ -226,6 +226,8 @@ cdef class Engine:
         Of features, under `group_l1`: their numbers one group after the other in
         `features`, and where each group begins, and the last ends, in `starts`; both
         intp. None: every feature is one.
+    scaling : pair of ndarray of shape (n_features,), or None
+        Centres and factors by which dense X is scaled as it is read; of `dtype`.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -257,9 +259,8 @@ cdef class Engine:
         dropout=None, double input_dropout=0.0, int batch_norm=NO_NORM,
         double norm_epsilon=1e-5, residual=False, bint skip=False,
         double label_smoothing=0.0, double max_grad_norm=INFINITY, attack=None,
-        augmentation=None, groups=None, Py_ssize_t capacity=DEFAULT_ROWS,
-        bint training=True,
-        int threads=1,
+        augmentation=None, groups=None, scaling=None,
+        Py_ssize_t capacity=DEFAULT_ROWS, bint training=True, int threads=1,
     ):
         cdef Py_ssize_t n_layers = len(layer_sizes) - 1
         cdef Py_ssize_t offset = 0
@@ -315,6 +316,20 @@ cdef class Engine:
         self.work = <Workspace*> self.zeros(workspaces * sizeof(Workspace))
         for t in range(workspaces):
             self.make_workspace(&self.work[t], layer_sizes, training)
+            self.point_to_scaling(&self.work[t], scaling)
+
+    cdef int point_to_scaling(self, Workspace* work, scaling) except -1:
+        """Centres and factors of the features; none where X is read as it is."""
+        work.scaling.centre = work.scaling.factor = NULL
+        if scaling is None:
+            return 0
+        # copies: what they point to must not change
+        centre, factor = [np.array(array, dtype=self.dtype) for array in scaling]
+        self.buffers += [centre, factor]
+        shape = (self.net.layers[0].n_in,)
+        work.scaling.centre = typed_address(centre, self.dtype, shape)
+        work.scaling.factor = typed_address(factor, self.dtype, shape)
+        return 0
 
     cdef checked_augmentation(self, table):
         """A copy of the table, or an error where it would lead the kernels astray."""
@@ -423,7 +438,7 @@ cdef class Engine:
 
     def segments(
         self, l1, l2, double weight_decay=0.0, max_norm=None, double group_l1=0.0,
-        hierarchy=None, *, trained=None, anchor=None,
+        hierarchy=None, *, trained=None, anchor=None, bint feature_scaling=False,
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
@@ -437,6 +452,9 @@ cdef class Engine:
         anchor : sequence of one number per weight matrix, or None
             Strengths of the pull towards the optimizer's `anchor`, of its weights and
             of its layer's biases.
+        feature_scaling : bool
+            Whether W_0's steps are those of the optimizer's `scales` and of a matrix.
+            Not where something follows the step: l1, a bound, groups.
         """
         cdef Py_ssize_t n_layers = self.net.n_layers
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
@@ -455,7 +473,7 @@ cdef class Engine:
             bound = np.inf if max_norm is None else max_norm[m]
             table[m, 0] = (
                 matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound, 0.0, 0.0, 0.0, False)
+                bound, 0.0, 0.0, 0.0, 0, False)
             if shrinks and (m == 0 or m == n_layers):
                 table[m, 0]["group_l1"] = group_l1
                 table[m, 0]["hierarchy"] = hierarchy or 0.0
@@ -464,6 +482,15 @@ cdef class Engine:
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
             table[l, 2]["start"] = norm
             table[l, 2]["size"] = 2 * layer["n_out"] if layer["norm"] else 0
+        if feature_scaling:
+            table[0, 0]["row"] = self.layers[0]["n_out"]
+            first = table[0, 0]
+            if (
+                first["l1"] > 0 or first["max_norm"] < np.inf or first["group_l1"] > 0
+                or first["hierarchy"] > 0
+            ):
+                raise ValueError(
+                    "under learnt scales nothing may follow the step of the weights")
         if anchor is not None:
             table["anchor"][:, 0] = np.reshape(anchor, n_matrices)
             table["anchor"][:n_layers, 1] = anchor[:n_layers]
@@ -507,7 +534,9 @@ cdef class Engine:
             With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
             arrays `first` and `second`, and `step`, the steps taken so far, which is
             counted on; `average`, the moving average of the parameters or None, and
-            `average_decay`; `anchor`, what they are pulled towards, or None.
+            `average_decay`; `anchor`, what they are pulled towards, or None; `scales`
+            of the features, their moments `scale_first` and `scale_second`, and
+            `scale_rate`, where the segments have feature_scaling.
         segments : ndarray
             From `segments`.
         key : pair of int
@@ -570,6 +599,7 @@ cdef class Engine:
             else self.written_parameters(optimizer.average))
         state.anchor = (
             NULL if optimizer.anchor is None else self.parameters(optimizer.anchor))
+        self.point_to_scales(&state, optimizer, segments)
         if self.net.layers[0].norm != NO_NORM:
             self.point_to_statistics(statistics)
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
@@ -810,9 +840,13 @@ cdef class Engine:
             raise ValueError("the data and the network differ in features")
         if data.n_outputs != output_count(&self.net):
             raise ValueError("the data and the network differ in outputs")
+        if data.rows.dense == NULL and self.work.scaling.centre != NULL:
+            raise ValueError("sparse X cannot be scaled")
         for t in range(1 if self.work.slopes != NULL else self.threads):
             work = &self.work[t]
-            gathers = work.slopes != NULL or data.subset is not None
+            gathers = (
+                work.slopes != NULL or data.subset is not None
+                or work.scaling.centre != NULL)
             if gathers and data.rows.dense != NULL and work.inputs == NULL:
                 # not for sparse X, of which a dense batch can be beyond any memory
                 work.inputs = self.buffer(self.capacity * work.input_stride)
@@ -864,6 +898,25 @@ cdef class Engine:
             self.work.norms[l].mean = start
             self.work.norms[l].variance = start + <Py_ssize_t> width * itemsize
             start += 2 * <Py_ssize_t> width * itemsize
+        return 0
+
+    cdef int point_to_scales(
+        self, Optimizer* state, optimizer, segments
+    ) except -1:
+        """The learnt scales of the features, and room for what they scale."""
+        cdef Py_ssize_t p = self.net.layers[0].n_in
+        state.scales = state.unscaled = NULL
+        if segments["row"][0, 0] == 0:
+            return 0
+        if not optimizer.adam or optimizer.scales is None:
+            raise ValueError("feature_scaling needs Adam and its scales")
+        state.scales = writable_address(optimizer.scales, self.dtype, (p,))
+        state.scale_first = writable_address(optimizer.scale_first, self.dtype, (p,))
+        state.scale_second = writable_address(optimizer.scale_second, self.dtype, (p,))
+        state.scale_rate = optimizer.scale_rate
+        if self.work.unscaled == NULL:
+            self.work.unscaled = self.buffer(p * self.net.layers[0].n_out)
+        state.unscaled = self.work.unscaled
         return 0
 
     cdef int make_room_for_steps(

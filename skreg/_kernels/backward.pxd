@@ -21,6 +21,7 @@ from skreg._kernels.activations cimport Mask
 from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
 from skreg._kernels.feature_groups cimport shrink_group
+from skreg._kernels.feature_scaling cimport divide_by_scales, matrix_step
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
 from skreg._kernels.low_rank cimport (
@@ -62,6 +63,18 @@ cdef struct Training:
 
 cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogil:
     return training.segments != NULL and training.segments[segment].frozen
+
+
+cdef inline void begin_scales(
+    const real* params, Batch* batch, Training* training
+) noexcept nogil:
+    """What the steps under a learnt scale of each feature begin an epoch with."""
+    cdef Share share
+    if training.segments[0].row > 0:
+        share = share_of(batch.team, batch.net.layers[0].n_in)
+        divide_by_scales(
+            training.optimizer, &training.segments[0], share.first, share.last, params)
+        wait_for_team(batch.team.size)
 
 
 # ------------------------------------------------------------------------------ loss
@@ -397,7 +410,7 @@ cdef inline void weight_step(
 ) noexcept nogil:
     """One block of W_m takes its step; g: the gradient of the block."""
     cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
-    optimizer_step(
+    matrix_step(
         training.optimizer, &training.rates[training.step], segment,
         block.row * matrix.n_out, block.rows * matrix.n_out, params, g)
     if segment.max_norm < INFINITY and not shrinks_in_groups(segment):
@@ -683,7 +696,7 @@ cdef inline void sparse_weight_gradient(
             memset(g, 0, matrix.n_out * sizeof(real))
         column_gradient(sparse, slot, delta, work.strides[l], matrix.n_out, g)
         if training.optimizer != NULL:
-            optimizer_step(
+            matrix_step(
                 training.optimizer, &training.rates[training.step],
                 &training.segments[SEGMENTS_PER_LAYER * m], column * matrix.n_out,
                 matrix.n_out, params, g)

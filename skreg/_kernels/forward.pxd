@@ -16,6 +16,7 @@ from skreg._kernels.augmentation cimport augment
 from skreg._kernels.augmentation_mixing cimport Mixing, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, normalise_strip
 from skreg._kernels.dropout cimport Noise, draw_mask, draw_of, group_elements
+from skreg._kernels.input_scaling cimport scale_inputs
 from skreg._kernels.losses cimport LOSS_ROWS
 from skreg._kernels.matmul cimport add_product, forward_product, product_shape
 from skreg._kernels.rows cimport (
@@ -94,7 +95,8 @@ cdef inline const real* batch_inputs(
     if data.dense == NULL:
         return NULL
     if (batch.selection.order == NULL and data.subset == NULL
-            and work.centre == NULL and not masks and not augments):
+            and work.centre == NULL and work.scaling.centre == NULL
+            and not masks and not augments):
         # rows that follow each other are read where they are
         stride[0] = data.n_features
         return <const real*> data.dense + batch.selection.first * data.n_features
@@ -105,6 +107,9 @@ cdef inline const real* batch_inputs(
         subtract_centre(
             <const real*> work.centre, data.n_features, rows.first, rows.last, inputs,
             stride[0])
+    if work.scaling.centre != NULL:
+        scale_inputs(
+            &work.scaling, data.n_features, rows.first, rows.last, inputs, stride[0])
     if augments:
         inputs = augment(
             &work.augmentations, batch.noise, batch.selection.rows, data.n_features,

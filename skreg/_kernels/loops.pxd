@@ -11,15 +11,16 @@ from libc.string cimport memcpy, memset
 from skreg._kernels.adversarial cimport (
     Attack, attack_step, gradient_by_inputs, start_attack)
 from skreg._kernels.backward cimport (
-    Training, backward, begin_sparse_batch, clip_gradient, deltas, end_sparse_epoch,
-    loss_and_delta, low_rank_gradients, step_from_gradient)
+    Training, backward, begin_scales, begin_sparse_batch, clip_gradient, deltas,
+    end_sparse_epoch, loss_and_delta, low_rank_gradients, step_from_gradient)
 from skreg._kernels.batch_norm cimport Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.forward cimport begin_batch, forward
+from skreg._kernels.input_scaling cimport scale_gradient
 from skreg._kernels.losses cimport inverse_link
 from skreg._kernels.rows cimport Rows, Selection
 from skreg._kernels.signals cimport Watch, look_at_signals
-from skreg._kernels.team cimport Team, parts, wait_for_team
+from skreg._kernels.team cimport Share, Team, parts, share_of, wait_for_team
 from skreg._kernels.types cimport Network, real
 from skreg._kernels.workspace cimport Batch, Workspace
 
@@ -119,6 +120,7 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
     cdef double gathered = loop.gathered
     cdef double gathered_before = gathered
     cdef double loss
+    begin_scales(params, &batch, &training)
     while next_batch(loop, &batch.selection):
         batch.noise.step = loop.before + training.step
         if loop.work.norms != NULL:
@@ -289,10 +291,27 @@ cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept 
         deltas(params, &batch)
         gradient_by_inputs(
             params, &batch, out + batch.selection.first * loop.data.n_features)
+        unscale_gradient(
+            &batch, inputs, input_stride,
+            out + batch.selection.first * loop.data.n_features)
         look_at_signals(&loop.watch, team, loop.operations)
         wait_for_team(team.size)
         if loop.watch.interrupted:
             break
+
+
+cdef inline void unscale_gradient(
+    Batch* batch, const real* inputs, Py_ssize_t stride, real* gradient
+) noexcept nogil:
+    """The gradient by X as it is given, where the network reads it on another scale."""
+    cdef Share rows
+    if batch.work.scaling.centre == NULL:
+        return
+    wait_for_team(batch.team.size)
+    rows = share_of(batch.team, batch.selection.rows)
+    scale_gradient(
+        &batch.work.scaling, batch.data.n_features, rows.first, rows.last, inputs,
+        stride, gradient)
 
 
 cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nogil:

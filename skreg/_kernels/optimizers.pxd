@@ -37,6 +37,7 @@ cdef struct Segment:
     double group_l1
     double hierarchy     # bound of W_0's weights by theta's; 0: none, one norm of both
     double anchor        # of the pull towards the optimizer's anchor
+    Py_ssize_t row       # numbers in a row of W_0 that is scaled; 0: none is
     bint frozen          # takes no step: no function here is called for it
 
 cdef struct Optimizer:
@@ -50,6 +51,12 @@ cdef struct Optimizer:
     void* second   # Adam: mean of its square; SGD: NULL
     void* average  # exponential moving average of the parameters; NULL: none
     void* anchor   # the weights w0 that the parameters are pulled towards; NULL: none
+    # Under a learnt scale of each feature, see feature_scaling.pxd; else NULL:
+    void* scales         # s, (n_features,)
+    void* scale_first    # Adam's means for them
+    void* scale_second
+    void* unscaled       # V, of W_0's size
+    double scale_rate    # rate of the scales, as a multiple of the rate
 
 cdef enum:
     # Elements whose gradient with the pull in it is held at a time.

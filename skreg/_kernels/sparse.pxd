@@ -15,7 +15,8 @@ is.
 from libc.stdint cimport int32_t
 
 from skreg._kernels.dropout cimport Noise, dropout_factor
-from skreg._kernels.optimizers cimport Optimizer, Rates, Segment, optimizer_step
+from skreg._kernels.feature_scaling cimport matrix_step
+from skreg._kernels.optimizers cimport Optimizer, Rates, Segment
 from skreg._kernels.rows cimport Rows, Selection, row_of
 from skreg._kernels.team cimport Share
 from skreg._kernels.types cimport real
@@ -145,5 +146,5 @@ cdef inline void catch_up(
     """
     cdef Py_ssize_t step
     for step in range(sparse.steps_done[column], to):
-        optimizer_step(
+        matrix_step(
             optimizer, &rates[step], segment, column * n_out, n_out, params, zeros)

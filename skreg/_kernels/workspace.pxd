@@ -12,6 +12,7 @@ from skreg._kernels.augmentation cimport Augmentations, ImageScratch
 from skreg._kernels.batch_norm cimport Norm, Statistics
 from skreg._kernels.dropout cimport Noise
 from skreg._kernels.feature_groups cimport Groups
+from skreg._kernels.input_scaling cimport InputScaling
 from skreg._kernels.rows cimport Rows, Selection
 from skreg._kernels.signals cimport Watch
 from skreg._kernels.sparse cimport SparseBatch
@@ -40,6 +41,7 @@ cdef struct Workspace:
     Py_ssize_t input_stride
     void* inputs           # (capacity, n_features), for dense X; NULL for prediction
     const void* centre     # (n_features,), subtracted from dense X; NULL: nothing is
+    InputScaling scaling
     Augmentations augmentations
     uint8_t* keep_inputs   # mask of the inputs
     Py_ssize_t* strides    # per layer: of its outputs and slopes
@@ -54,6 +56,7 @@ cdef struct Workspace:
     void** carried
     Groups groups          # of features
     void* squares          # of the weights by column, see max_norm.pxd
+    void* unscaled         # of W_0's size, see feature_scaling.pxd
     # where it must be whole before the step: (n_parameters,), then of low-rank factors
     void* gradient
     double* gradient_squares   # of its blocks

@@ -1,0 +1,70 @@
+"""The scale on which a network reads dense X: robust, and clipped smoothly.
+
+X itself stays as it is. The kernels scale the rows of a batch where they copy them to:
+see ``_kernels/input_scaling.pxd``, which has the formula.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Rows that quantiles are taken of, evenly spaced, and the bound of what is read.
+MOST_ROWS = 50_000
+BOUND = 3.0
+
+
+def preprocessing_of(network):
+    """The value of the parameter that makes such a network."""
+    # sparse weights that an older version has made have none
+    return "robust" if getattr(network, "scaling", None) is not None else None
+
+
+@dataclass(frozen=True)
+class InputScaling:
+    """Centres and factors of the features.
+
+    Attributes
+    ----------
+    centre : ndarray of shape (n_features,), float64
+        Median; of a feature of two values the smaller.
+    factor : ndarray of shape (n_features,), float64
+        One over the distance between the quartiles. Where these are equal it is two
+        over the range, and one over it for a feature of two values, so that zeros and
+        ones stay what they are. 0 for a constant.
+    """
+
+    centre: np.ndarray
+    factor: np.ndarray
+
+    @classmethod
+    def of(cls, X, rows=None):
+        """That of dense X, (n, n_features), or of some of its rows.
+
+        Parameters
+        ----------
+        X : ndarray
+        rows : ndarray of intp or None
+            The rows that count; None: all.
+        """
+        n = X.shape[0] if rows is None else len(rows)
+        sample = np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(np.intp))
+        sample = X[sample if rows is None else rows[sample]].astype(np.float64)
+        shares = [0, 0.25, 0.5, 0.75, 1]
+        low, first, median, third, high = np.quantile(sample, shares, axis=0)
+        binary = ((sample == low) | (sample == high)).all(axis=0)
+        distance = third - first
+        with np.errstate(divide="ignore", over="ignore"):
+            factor = np.where(distance > 0, 1 / distance, 2 / (high - low))
+            factor = np.where(binary, 1 / (high - low), factor)
+        # what varies by less than one over the largest number says nothing
+        factor[~(factor <= np.finfo(X.dtype).max)] = 0.0
+        return cls(np.where(binary, low, median), factor)
+
+    def of_features(self, features):
+        """That of some features."""
+        return InputScaling(self.centre[features], self.factor[features])
+
+    def transform(self, X):
+        """X as the network reads it; a copy."""
+        z = (X.astype(np.float64) - self.centre) * self.factor
+        return (z / np.sqrt(1 + np.square(z / BOUND))).astype(X.dtype)
