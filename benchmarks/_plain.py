@@ -7,8 +7,15 @@ is the question of `bench_tables.py`.
 from functools import partial
 
 import skreg
-from skreg._automatic import PLAIN
+from skreg._automatic import plain_settings
 
-_SETTINGS = {name: v for name, v in PLAIN.items() if name != "hidden_layer_sizes"}
-RegularizedMLPClassifier = partial(skreg.RegularizedMLPClassifier, **_SETTINGS)
-RegularizedMLPRegressor = partial(skreg.RegularizedMLPRegressor, **_SETTINGS)
+
+def _plain(cls):
+    """The class with these settings, but for the layers."""
+    settings = plain_settings(cls)
+    del settings["hidden_layer_sizes"]
+    return partial(cls, **settings)
+
+
+RegularizedMLPClassifier = _plain(skreg.RegularizedMLPClassifier)
+RegularizedMLPRegressor = _plain(skreg.RegularizedMLPRegressor)

@@ -39,6 +39,9 @@ INGREDIENTS = {
         *("learning_rate", "learning_rate_init", "max_iter", "n_iter_no_change"),
     ],
     "batches by rows": ["batch_size"],
+    "scale of X": ["preprocessing"],
+    "learnt scales": ["feature_scaling"],
+    "label smoothing": ["label_smoothing"],
     "early stopping": ["early_stopping"],
     "four members": ["n_members"],
 }
@@ -47,6 +50,7 @@ ON = dict.fromkeys(PLAIN, "auto") | {
     "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
     "n_members": MEMBERS,
 }
+OF_CLASSIFIERS = "label_smoothing"
 NOTHING, ALL = "nothing", "all"
 
 
@@ -58,7 +62,8 @@ def variant(name, settings):
         "skreg",
         "RegularizedMLPClassifier",
         "RegularizedMLPRegressor",
-        settings=settings,
+        settings={k: v for k, v in settings.items() if k != OF_CLASSIFIERS},
+        of_classifier={OF_CLASSIFIERS: settings[OF_CLASSIFIERS]},
     )
 
 

@@ -7,6 +7,7 @@ layers, and under solvers other than Adam, "auto" is what leaves a linear model,
 solver, as it is.
 """
 
+import math
 from numbers import Integral, Real
 
 import numpy as np
@@ -27,6 +28,7 @@ DROPOUT_OF_CLASSES, DROPOUT_OF_VALUES, WIDE = 0.2, 0.1, 64
 WEIGHT_DECAY = 0.05
 # Rate of the features' scales, as a multiple of the rate.
 FEATURE_SCALING = 6.0
+LABEL_SMOOTHING = 0.02
 RATE_OF_ONE_CYCLE = 3e-3
 # Fewer rows are too few to set some of them aside.
 ROWS_TO_VALIDATE = 100
@@ -34,12 +36,16 @@ ROWS_TO_VALIDATE = 100
 # many rows in all, but a few at least.
 EPOCHS_OF_CLASSES, EPOCHS_OF_VALUES = 40, 60
 ROWS_OF_EPOCHS, FEWEST_EPOCHS = 10_000, 6
+# Epochs without progress that are waited for under a schedule with an end: a share of
+# all, and so many at least.
+PATIENCE, LEAST_PATIENCE = 3 / 8, 5
 # Rows of a batch: a power of two near n_samples / 32.
 BATCHES = 32
 SMALLEST_BATCH, LARGEST_BATCH = 16, 128
 LARGEST_BATCH_OF_MANY, MANY_ROWS = 512, 50_000
 
-# Without hidden layers, with another solver than Adam, along a path.
+# Without hidden layers, with another solver than Adam, along a path. The last is the
+# classifiers' alone.
 PLAIN = {
     "hidden_layer_sizes": (100,),
     "dropout": 0.0,
@@ -53,6 +59,7 @@ PLAIN = {
     "early_stopping": False,
     "n_iter_no_change": 10,
     "n_members": 1,
+    "label_smoothing": 0.0,
 }
 
 
@@ -61,12 +68,23 @@ def is_automatic(value):
     return isinstance(value, str) and value == AUTO
 
 
+def plain_settings(cls):
+    """Values with which a class of estimators has one network, plainly trained."""
+    names = set(cls._get_param_names())
+    return {name: value for name, value in PLAIN.items() if name in names}
+
+
 def plain_values(estimator):
     """Values for the parameters that are "auto", for a network that stays plain."""
+    return those_open(PLAIN, estimator)
+
+
+def those_open(values, estimator):
+    """The values of parameters that are "auto" there."""
     return {
         name: value
-        for name, value in PLAIN.items()
-        if is_automatic(getattr(estimator, name))
+        for name, value in values.items()
+        if is_automatic(getattr(estimator, name, None))
     }
 
 
@@ -85,8 +103,6 @@ def automatic_values(
     network : Network or None
         What training goes on with, which stays what it is.
     """
-    if not any(is_automatic(getattr(estimator, name)) for name in PLAIN):
-        return {}
     values = values_by_rule(estimator, X, sample_weight, validates)
     if network is not None and "preprocessing" in values:
         values["preprocessing"] = preprocessing_of(network)
@@ -117,14 +133,13 @@ def values_by_rule(estimator, X, sample_weight, validates):
         ),
         "max_iter": epochs(estimator, n) if has_end(schedule) else PLAIN["max_iter"],
         "early_stopping": validates or n >= ROWS_TO_VALIDATE,
-        "n_iter_no_change": np.inf if has_end(schedule) else PLAIN["n_iter_no_change"],
+        "n_iter_no_change": (
+            patience(estimator, n) if has_end(schedule) else PLAIN["n_iter_no_change"]
+        ),
         "n_members": MEMBERS if is_automatic(sizes) else 1,
+        "label_smoothing": 0.0 if has_own_penalty(estimator) else LABEL_SMOOTHING,
     }
-    return {
-        name: value
-        for name, value in values.items()
-        if is_automatic(getattr(estimator, name))
-    }
+    return those_open(values, estimator)
 
 
 def as_used(estimator):
@@ -237,6 +252,16 @@ def epochs(estimator, n):
     """40 for classes, 60 for values, and fewer from 10,000 rows on."""
     most = EPOCHS_OF_VALUES if is_regressor(estimator) else EPOCHS_OF_CLASSES
     return int(np.clip(most * ROWS_OF_EPOCHS / max(n, 1), FEWEST_EPOCHS, most))
+
+
+def patience(estimator, n):
+    """3/8 of the epochs, but 5 at least.
+
+    Where the rate is still high there may be no progress for long.
+    """
+    given = estimator.max_iter
+    most = given if isinstance(given, Integral) else epochs(estimator, n)
+    return max(math.ceil(PATIENCE * most), LEAST_PATIENCE)
 
 
 def batch_size(n):

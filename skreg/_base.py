@@ -20,7 +20,12 @@ from sklearn.utils.validation import check_is_fitted
 from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
-from skreg._automatic import as_used, automatic_values, values_for_one_epoch
+from skreg._automatic import (
+    PLAIN,
+    as_used,
+    automatic_values,
+    values_for_one_epoch,
+)
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._columns import Columns
 from skreg._documentation import DocumentationLinkMixin
@@ -125,6 +130,7 @@ class BaseRegularizedMLP(
     """Parameters, fit and partial_fit of the two estimators."""
 
     _parameter_constraints: dict = CONSTRAINTS
+    _before = PLAIN
 
     loss_curve_ = OfOneNetwork("The objective after each epoch.")
     learning_rates_ = OfOneNetwork("The rate of the last step of each epoch.")

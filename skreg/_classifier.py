@@ -118,9 +118,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Whether the inputs are also connected to the outputs by weights of their own:
         f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
         a hidden layer.
-    label_smoothing : float, default=0.0
+    label_smoothing : float or "auto", default="auto"
         Share of the targets, in [0, 1), that is spread evenly over the classes
         (Szegedy et al. 2016), in training only; for each label of multilabel targets.
+        "auto" is 0.02 with hidden layers and "adam", but 0 beside ``l1`` or
+        ``group_l1``, else 0.
     max_norm : float, array-like of float or None, default=None
         Bound > 0 on the norm of each unit's incoming weights, projected after each step
         (Srivastava et al. 2014); one for all weight matrices or one for each.
@@ -217,8 +219,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         Adam's term against division by zero, > 0.
     n_iter_no_change : int, inf or "auto", default="auto"
         Epochs without progress that are waited for; not counted while the network
-        still predicts its training rows like a constant. "auto" is 10;
-        with hidden layers, "adam" and a schedule that has an end, infinity.
+        still predicts its training rows like a constant. "auto" is 10; with hidden
+        layers, "adam" and a schedule that has an end 3/8 of ``max_iter``, rounded up,
+        but 5 at least.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     n_members : int or "auto", default="auto"
@@ -359,7 +362,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
 
     _parameter_constraints: dict = {
         **CONSTRAINTS,
-        "label_smoothing": [RATE],
+        "label_smoothing": [StrOptions({"auto"}), RATE],
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -384,7 +387,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         batch_norm=False,
         residual=False,
         skip=False,
-        label_smoothing=0.0,
+        label_smoothing="auto",
         max_norm=None,
         max_grad_norm=None,
         weight_averaging=None,

@@ -1,14 +1,15 @@
 """Pickles say which version of skreg made them, and a later version completes them.
 
 A pickle holds an object's ``__dict__``, in the form that its version gave it. What a
-later version added is missing there: parameters get their defaults, which are what the
-older version did, and so do fields of the private dataclasses. What has no default
-cannot be made up, and is refused in words.
+later version added is missing there: parameters get what the older version did, which
+is their default or the class's `_before`, and fields of the private dataclasses their
+defaults. What has no default cannot be made up, and is refused in words.
 """
 
 import inspect
 import warnings
 from dataclasses import MISSING, fields, is_dataclass
+from typing import ClassVar
 
 from skreg._transaction import settled_state
 from skreg.exceptions import InconsistentVersionWarning
@@ -21,6 +22,9 @@ class VersionedMixin:
 
     Copies in memory go the same way, and never warn.
     """
+
+    # By parameter, what was done before there was one, where that is no default.
+    _before: ClassVar[dict] = {}
 
     def __getstate__(self):
         return settled_state(self) | {KEY: current_version()}
@@ -65,7 +69,7 @@ def current_version():
 
 
 def fill_parameters(loaded):
-    """Give parameters that are missing their defaults.
+    """Give parameters that are missing the values that do what was done without them.
 
     Returns
     -------
@@ -79,7 +83,7 @@ def fill_parameters(loaded):
     for name in type(loaded)._get_param_names():
         if hasattr(loaded, name):
             continue
-        default = parameters[name].default
+        default = loaded._before.get(name, parameters[name].default)
         if default is inspect.Parameter.empty:
             missing.append(f"the parameter {name}")
         else:

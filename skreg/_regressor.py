@@ -234,8 +234,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Adam's term against division by zero, > 0.
     n_iter_no_change : int, inf or "auto", default="auto"
         Epochs without progress that are waited for; not counted while the network
-        still predicts its training rows like a constant. "auto" is 10;
-        with hidden layers, "adam" and a schedule that has an end, infinity.
+        still predicts its training rows like a constant. "auto" is 10; with hidden
+        layers, "adam" and a schedule that has an end 3/8 of ``max_iter``, rounded up,
+        but 5 at least.
     max_fun : int, default=15000
         Most evaluations of the objective by "lbfgs".
     n_members : int or "auto", default="auto"

@@ -23,7 +23,12 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._automatic import PLAIN, automatic_values, batch_size, epochs
+from skreg._automatic import (
+    automatic_values,
+    batch_size,
+    epochs,
+    plain_settings,
+)
 from skreg._callbacks import HAVE_CALLBACKS
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Mixup
@@ -41,12 +46,17 @@ RECIPE = {
     "learning_rate_init": 0.003,
     "max_iter": 60,
     "early_stopping": True,
-    "n_iter_no_change": np.inf,
+    "n_iter_no_change": 15,
     "n_members": 4,
 }
 OF_TASK = {
-    RegularizedMLPClassifier: {"dropout": 0.2, "max_iter": 40},
-    RegularizedMLPRegressor: {"dropout": 0.1, "max_iter": 60},
+    RegularizedMLPClassifier: {
+        "dropout": 0.2,
+        "max_iter": 40,
+        "n_iter_no_change": 15,
+        "label_smoothing": 0.02,
+    },
+    RegularizedMLPRegressor: {"dropout": 0.1, "max_iter": 60, "n_iter_no_change": 23},
 }
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 10, "random_state": 0}
 
@@ -59,7 +69,7 @@ def values_for(model, n=1000, **given):
 def test_the_defaults_are_those_of_the_documentation(cls):
     model = cls()
     assert values_for(model) == RECIPE | OF_TASK[cls]
-    assert {name for name in PLAIN if getattr(model, name) == "auto"} == set(PLAIN)
+    assert all(getattr(model, name) == "auto" for name in plain_settings(cls))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +79,8 @@ def test_the_defaults_are_those_of_the_documentation(cls):
 @pytest.mark.parametrize("cls", BOTH)
 def test_linear_models_and_other_solvers_stay_plain(cls, params):
     found = values_for(cls(**params))
-    assert found == {name: v for name, v in PLAIN.items() if name not in params}
+    plain = plain_settings(cls)
+    assert found == {name: v for name, v in plain.items() if name not in params}
 
 
 def test_what_is_set_is_kept():
@@ -81,7 +92,7 @@ def test_what_is_set_is_kept():
         *("hidden_layer_sizes", "dropout", "early_stopping", "n_members", "batch_size")
     }
     assert found["learning_rate"] == "one_cycle"
-    nothing_open = RegularizedMLPRegressor(**PLAIN)
+    nothing_open = RegularizedMLPRegressor(**plain_settings(RegularizedMLPRegressor))
     assert values_for(nothing_open) == {}
 
 
@@ -108,6 +119,8 @@ def test_what_would_change_the_objective_of_a_penalty_is_off(penalty, decay):
     assert found["weight_decay"] == decay
     assert found["feature_scaling"] == (6.0 if decay else 0.0)
     assert found["preprocessing"] == ("robust" if decay else None)
+    found = values_for(RegularizedMLPClassifier(**penalty))
+    assert found["label_smoothing"] == (0.02 if decay else 0.0)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +150,10 @@ def test_scales_of_features_leave_what_speaks_of_them_alone(
     [
         ("constant", 0.001, 200, 10),
         ("adaptive", 0.001, 200, 10),
-        ("one_cycle", 0.003, 60, np.inf),
-        (OneCycle(rise=0.1), 0.003, 60, np.inf),
-        ("cosine", 0.001, 60, np.inf),
-        (Cosine(), 0.001, 60, np.inf),
+        ("one_cycle", 0.003, 60, 23),
+        (OneCycle(rise=0.1), 0.003, 60, 23),
+        ("cosine", 0.001, 60, 23),
+        (Cosine(), 0.001, 60, 23),
     ],
 )
 def test_rate_and_epochs_go_with_the_schedule(schedule, rate, max_iter, patience):
@@ -148,6 +161,14 @@ def test_rate_and_epochs_go_with_the_schedule(schedule, rate, max_iter, patience
     assert found["learning_rate_init"] == rate
     assert found["max_iter"] == max_iter
     assert found["n_iter_no_change"] == patience
+
+
+@pytest.mark.parametrize(("max_iter", "patience"), [(1, 5), (40, 15), (500, 188)])
+def test_patience_goes_with_the_epochs(max_iter, patience):
+    found = values_for(RegularizedMLPRegressor(max_iter=max_iter))
+    assert found["n_iter_no_change"] == patience
+    # many rows have few epochs
+    assert values_for(RegularizedMLPRegressor(), 10**6)["n_iter_no_change"] == 5
 
 
 def test_rows_decide_on_epochs_batches_and_validation():
@@ -175,8 +196,9 @@ def test_a_fit_says_what_it_used_and_leaves_the_parameters(cls):
     model = cls(max_iter=3, random_state=0).fit(X, y)
     assert model.automatic_params_ == {
         **{name: value for name, value in RECIPE.items() if name != "max_iter"},
+        **{name: v for name, v in OF_TASK[cls].items() if name != "max_iter"},
         "batch_size": 16,
-        "dropout": OF_TASK[cls]["dropout"],
+        "n_iter_no_change": 5,
     }
     assert model.hidden_layer_sizes == "auto"
     assert model.get_params() == cls(max_iter=3, random_state=0).get_params()
@@ -287,7 +309,8 @@ def test_fine_tuning(sizes):
 
 def test_paths_and_estimators_that_choose_a_strength_are_plain():
     X, y = make_regression(80, 5, noise=1, random_state=0)
-    auto, plain = RegularizedMLPRegressor(), RegularizedMLPRegressor(**PLAIN)
+    auto = RegularizedMLPRegressor()
+    plain = RegularizedMLPRegressor(**plain_settings(RegularizedMLPRegressor))
     for model in (auto, plain):
         model.set_params(random_state=0, max_iter=20)
     with warnings.catch_warnings():
@@ -332,11 +355,13 @@ def test_a_search_over_what_is_automatic():
     assert len(search.cv_results_["params"]) == 4
 
 
-@pytest.mark.parametrize("name", sorted(set(PLAIN) - {"batch_size"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(plain_settings(RegularizedMLPClassifier)) - {"batch_size"})
+)
 def test_other_words_are_refused(name):
-    X, y = make_regression(20, 2, random_state=0)
+    X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(ValueError, match=name):
-        RegularizedMLPRegressor(**{name: "some"}).fit(X, y)
+        RegularizedMLPClassifier(**{name: "some"}).fit(X, y)
 
 
 def test_a_failed_fit_leaves_what_was_used_before():

@@ -24,7 +24,7 @@ from skreg import (
     regularization_path,
     schedules,
 )
-from skreg._automatic import PLAIN
+from skreg._automatic import plain_settings
 from skreg._persistence import KEY
 from skreg.adversarial import AdversarialTraining
 from skreg.exceptions import InconsistentVersionWarning
@@ -187,7 +187,7 @@ def test_a_pickle_of_an_older_commit(Estimator):
     predict = loaded.predict_proba if is_classifier(loaded) else loaded.predict
     assert_allclose(predict(X[:5]), predicted, rtol=1e-5)
     # with what its defaults were, and what did not yet exist
-    before = PLAIN | {"batch_size": "auto", "n_members": "auto"}
+    before = plain_settings(type(loaded)) | {"batch_size": "auto"}
     given = {"hidden_layer_sizes": (3,), "max_iter": 3, "dropout": 0.2, "l1": 1e-3}
     new = type(loaded)(**(before | given), random_state=0)
     assert repr(loaded) == repr(new)

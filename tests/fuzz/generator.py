@@ -6,8 +6,9 @@ smaller, and means the same after this file has changed.
 
 import numpy as np
 
+from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._activations import ACTIVATIONS
-from skreg._automatic import PLAIN
+from skreg._automatic import plain_settings
 from skreg._schedules import SCHEDULES
 
 DENSE = ["C", "F", "strided", "reversed", "readonly", "unaligned", "big-endian", "list"]
@@ -254,7 +255,8 @@ def random_params(rng, classifier, data):
     maybe("n_members", [2, 3])
     if some(rng, 0.7):
         # else what is not set is "auto"
-        params = PLAIN | params
+        cls = RegularizedMLPClassifier if classifier else RegularizedMLPRegressor
+        params = plain_settings(cls) | params
     return params
 
 
