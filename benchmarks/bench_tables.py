@@ -266,7 +266,7 @@ def measure(rows, models, tables, options, path):
             for model, (status, figures) in zip(todo, results, strict=True):
                 row = {
                     "table": table.name,
-                    "seed": seed,
+                    "seed": str(seed),
                     "model": model.name,
                     "status": status,
                     "train_rows": len(data["X"]),

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Rows that quantiles are taken of, evenly spaced, and the bound of what is read.
-MOST_ROWS = 50_000
+# Rows that quantiles are taken of, evenly spaced; and numbers that are sorted at a time.
+MOST_ROWS, SORTED = 50_000, 2**20
+# What is read is between minus this and this.
 BOUND = 3.0
 
 
@@ -48,17 +49,13 @@ class InputScaling:
         """
         n = X.shape[0] if rows is None else len(rows)
         sample = np.unique(np.linspace(0, n - 1, min(n, MOST_ROWS)).astype(np.intp))
-        sample = X[sample if rows is None else rows[sample]].astype(np.float64)
-        shares = [0, 0.25, 0.5, 0.75, 1]
-        low, first, median, third, high = np.quantile(sample, shares, axis=0)
-        binary = ((sample == low) | (sample == high)).all(axis=0)
-        distance = third - first
-        with np.errstate(divide="ignore", over="ignore"):
-            factor = np.where(distance > 0, 1 / distance, 2 / (high - low))
-            factor = np.where(binary, 1 / (high - low), factor)
-        # what varies by less than one over the largest number says nothing
-        factor[~(factor <= np.finfo(X.dtype).max)] = 0.0
-        return cls(np.where(binary, low, median), factor)
+        sample = sample if rows is None else rows[sample]
+        step = max(1, SORTED // len(sample))
+        parts = [
+            centres_and_factors(X[sample, start : start + step])
+            for start in range(0, X.shape[1], step)
+        ]
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def of_features(self, features):
         """That of some features."""
@@ -68,3 +65,19 @@ class InputScaling:
         """X as the network reads it; a copy."""
         z = (X.astype(np.float64) - self.centre) * self.factor
         return (z / np.sqrt(1 + np.square(z / BOUND))).astype(X.dtype)
+
+
+def centres_and_factors(X):
+    """Those of a few features, (n_rows, n_features)."""
+    largest = np.finfo(X.dtype).max
+    X = X.astype(np.float64)
+    low, first, median, third, high = np.quantile(X, [0, 0.25, 0.5, 0.75, 1], axis=0)
+    binary = ((X == low) | (X == high)).all(axis=0)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        distance, span = third - first, high - low
+        factor = np.where(distance > 0, 1 / distance, 2 / span)
+        factor = np.where(binary, 1 / span, factor)
+    # what varies by less than one over the largest number says nothing, nor does what
+    # varies by more than that
+    factor[~((factor > 0) & (factor <= largest))] = 0.0
+    return np.where(binary, low, median), factor

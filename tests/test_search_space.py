@@ -42,6 +42,8 @@ NO_REGULARIZERS = {
     *["beta_1", "beta_2", "epsilon", "max_fun", "max_iter", "tol", "warm_start"],
     *["learning_rate", "learning_rate_init", "power_t", "warm_up"],
     *["validation_fraction", "scoring", "n_iter_no_change", "n_members"],
+    # "auto" is what the other parameters of a draw allow
+    *["preprocessing", "feature_scaling"],
 }
 every_task = pytest.mark.parametrize("task", TASKS)
 

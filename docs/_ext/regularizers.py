@@ -35,6 +35,7 @@ REGULARIZERS = {
         "hierarchy",
     ),
     "weight_decay": ("weight_decay=0.1", range_of("weight_decay"), "weight_decay"),
+    "feature_scaling": ("feature_scaling=6", "0, 6", "scales"),
     "dropout": ("dropout=0.2", range_of("dropout"), "dropout"),
     "input_dropout": ("input_dropout=0.1", range_of("input_dropout"), "dropout"),
     "dropout_schedule": (
