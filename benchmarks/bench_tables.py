@@ -264,14 +264,15 @@ def measure(rows, models, tables, options, path):
                 todo,
             )
             for model, (status, figures) in zip(todo, results, strict=True):
+                # texts, as they are read again
                 row = {
                     "table": table.name,
                     "seed": str(seed),
                     "model": model.name,
                     "status": status,
-                    "train_rows": len(data["X"]),
-                    "test_rows": len(data["X_test"]),
-                    "columns": data["X"].shape[1],
+                    "train_rows": str(len(data["X"])),
+                    "test_rows": str(len(data["X_test"])),
+                    "columns": str(data["X"].shape[1]),
                     **{column: as_text(figures.get(column)) for column in FIGURES},
                     "versions": model.versions,
                     "processor": processor(),

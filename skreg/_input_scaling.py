@@ -72,7 +72,7 @@ def centres_and_factors(X):
     largest = np.finfo(X.dtype).max
     X = X.astype(np.float64)
     low, first, median, third, high = np.quantile(X, [0, 0.25, 0.5, 0.75, 1], axis=0)
-    binary = ((X == low) | (X == high)).all(axis=0)
+    binary = ((low == X) | (high == X)).all(axis=0)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         distance, span = third - first, high - low
         factor = np.where(distance > 0, 1 / distance, 2 / span)
