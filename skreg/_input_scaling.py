@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Rows that quantiles are taken of, evenly spaced; and numbers that are sorted at a time.
+# Rows that quantiles are taken of, evenly spaced, and numbers sorted at a time.
 MOST_ROWS, SORTED = 50_000, 2**20
 # What is read is between minus this and this.
 BOUND = 3.0

@@ -50,7 +50,7 @@ class ExponentialMovingAverage(DocumentationLinkMixin, VersionedMixin, BaseEstim
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressor(
     ...     (100,), weight_averaging=ExponentialMovingAverage(decay=0.99),
-    ...     learning_rate="cosine", max_iter=20, random_state=0,
+    ...     learning_rate="cosine", max_iter=20, early_stopping=False, random_state=0,
     ... )
     >>> model.fit(scale(X), y).n_iter_
     20
