@@ -40,7 +40,7 @@ from skreg._fine_tuning import (
     refuse_other_network,
 )
 from skreg._finiteness import keep_finite
-from skreg._input_scaling import InputScaling, preprocessing_of
+from skreg._input_scaling import InputScaling, preprocessing_of, refuse_constants
 from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
@@ -1177,7 +1177,7 @@ class BaseRegularizedMLP(
                 batch_norm=settings.batch_norm,
                 residual=settings.residual,
                 skip=settings.skip,
-                scaling=self._input_scaling(X, training.weights),
+                scaling=self._input_scaling(X, training.weights, incremental),
             )
             self._network.initialise(
                 random_state,
@@ -1187,7 +1187,7 @@ class BaseRegularizedMLP(
             )
         return training
 
-    def _input_scaling(self, X, weights):
+    def _input_scaling(self, X, weights, incremental):
         """How a new network scales X as it reads it, or None."""
         if self.preprocessing is None:
             return None
@@ -1197,7 +1197,10 @@ class BaseRegularizedMLP(
                 "which it would leave no zeros. Pass X.toarray(), or set "
                 "preprocessing=None."
             )
-        return InputScaling.of(X, used_rows(weights))
+        scaling = InputScaling.of(X, used_rows(weights))
+        if incremental:
+            refuse_constants(scaling)
+        return scaling
 
     def _training_data(
         self, X, y, weights, settings, *, reset, incremental=False, classes=None
@@ -1429,9 +1432,9 @@ class BaseRegularizedMLP(
             X, y = self._read(X, y, reset=False)
             weights = check_weights(sample_weight, X, "sample_weight_val")
             targets, _ = self._encode_targets(y, weights, False, None)
-        weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
-        given = TrainingData(X, y, self._kernel_targets(targets), weights)
-        loss = self._validation_loss(given, used_rows(weights))
+            weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
+            given = TrainingData(X, y, self._kernel_targets(targets), weights)
+            loss = self._validation_loss(given, used_rows(weights))
         if self.scoring == "loss":
             return loss.score, loss
         return self._scorer_score(X, y, weights), loss

@@ -779,6 +779,9 @@ def fingerprint(estimator):
     )
     digest.update(repr(shape).encode())
     digest.update(network.params.tobytes())
+    if network.scaling is not None:
+        digest.update(network.scaling.centre.tobytes())
+        digest.update(network.scaling.factor.tobytes())
     if network.statistics is not None:
         digest.update(network.statistics.values.tobytes())
     return digest.hexdigest()

@@ -12,6 +12,8 @@ import numpy as np
 MOST_ROWS, SORTED = 50_000, 2**20
 # What is read is between minus this and this.
 BOUND = 3.0
+# Where z ends, as in the kernels.
+FAR = 1e6
 
 
 def preprocessing_of(network):
@@ -20,15 +22,31 @@ def preprocessing_of(network):
     return "robust" if getattr(network, "scaling", None) is not None else None
 
 
+def refuse_constants(scaling):
+    """Raise ValueError where a feature is constant in the first rows of many.
+
+    They say for good how X is read.
+    """
+    constant = np.flatnonzero(scaling.factor == 0)
+    if len(constant):
+        others = f" and {len(constant) - 1} more" if len(constant) > 1 else ""
+        raise ValueError(
+            "preprocessing='robust' scales X by the rows of the first call of "
+            f"partial_fit, in which feature {constant[0]}{others} is constant: the "
+            "network would never read it. Pass more rows in the first call, or set "
+            "preprocessing=None and scale X before."
+        )
+
+
 @dataclass(frozen=True)
 class InputScaling:
     """Centres and factors of the features.
 
     Attributes
     ----------
-    centre : ndarray of shape (n_features,), float64
+    centre : ndarray of shape (n_features,), of X's dtype
         Median; of a feature of two values the smaller.
-    factor : ndarray of shape (n_features,), float64
+    factor : ndarray of shape (n_features,), of X's dtype
         One over the distance between the quartiles. Where these are equal it is two
         over the range, and one over it for a feature of two values, so that zeros and
         ones stay what they are. 0 for a constant.
@@ -63,13 +81,17 @@ class InputScaling:
 
     def transform(self, X):
         """X as the network reads it; a copy."""
-        z = (X.astype(np.float64) - self.centre) * self.factor
+        # finite, so that a factor of zero makes it zero
+        largest = np.finfo(np.float64).max
+        with np.errstate(over="ignore"):
+            z = np.clip(X.astype(np.float64) - self.centre, -largest, largest)
+            z = np.clip(z * self.factor, -FAR, FAR)
         return (z / np.sqrt(1 + np.square(z / BOUND))).astype(X.dtype)
 
 
 def centres_and_factors(X):
     """Those of a few features, (n_rows, n_features)."""
-    largest = np.finfo(X.dtype).max
+    dtype = X.dtype
     X = X.astype(np.float64)
     low, first, median, third, high = np.quantile(X, [0, 0.25, 0.5, 0.75, 1], axis=0)
     binary = ((low == X) | (high == X)).all(axis=0)
@@ -77,7 +99,9 @@ def centres_and_factors(X):
         distance, span = third - first, high - low
         factor = np.where(distance > 0, 1 / distance, 2 / span)
         factor = np.where(binary, 1 / span, factor)
-    # what varies by less than one over the largest number says nothing, nor does what
-    # varies by more than that
-    factor[~((factor > 0) & (factor <= largest))] = 0.0
-    return np.where(binary, low, median), factor
+        # as the kernels have them, so that all that read X read the same
+        centre = np.where(binary, low, median).astype(dtype)
+        factor = factor.astype(dtype)
+    # what varies by almost nothing, or more than all numbers, says nothing
+    usual = np.isfinite(factor) & (factor >= np.finfo(dtype).smallest_normal)
+    return centre, np.where(usual, factor, 0)

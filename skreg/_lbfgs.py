@@ -119,8 +119,9 @@ class LBFGSTraining:
             network,
             problem.moments,
             self.strength_l2 + self.pull,
-            # all rows at once would be a centred copy of X
-            centres=network.statistics is None,
+            # all rows at once would be a centred copy of X; and what the network
+            # scales itself is near zero
+            centres=network.statistics is None and network.scaling is None,
         )
         self.start = network.params.astype(np.float64)
         if self.fresh:

@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skreg import _threads
+from skreg._automatic import AUTO
 from skreg._callbacks import EndFromOutside, FitCallbacks
 from skreg._outcome import Verdict, complaint_about, warn_of_text
 from skreg._parameters import check_validation_given, read_settings
@@ -23,6 +24,9 @@ from skreg._transaction import TrainingInterrupted, work_on_copies
 from skreg._validation import check_weights, split_rows, used_rows
 
 SECONDS_BETWEEN_LOOKS = 0.2
+
+# Parameters that members do not have open.
+OF_THE_ENSEMBLE = ("hidden_layer_sizes", "n_members")
 
 # What a single network leaves behind, and members have each on their own.
 OF_ONE_NETWORK = (
@@ -287,16 +291,26 @@ def fine_tuned_members(base, adapted, given, how):
         random_state = check_random_state(adapted.random_state)
         seeds = random_state.randint(2**31, size=len(base.members_))
     members = []
+    of_the_members = vars(base).get("automatic_params_", {})
+    left_open = {name: AUTO for name in of_the_members if name not in OF_THE_ENSEMBLE}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for j, member in enumerate(base.members_):
             own = {} if seeds is None else {"random_state": int(seeds[j])}
-            members.append(member.fine_tune(*given, **how, **own))
+            # what was left open is open again, for other rows and parameters
+            twin = copy.copy(member).set_params(**left_open)
+            members.append(twin.fine_tune(*given, **how, **own))
     # what all of them say is said once
     said = {str(each.message): each.message for each in caught}
     for message in said.values():
         warnings.warn(message, stacklevel=4)
     adapted.members_ = members
+    if of_the_members:
+        adapted.automatic_params_ = {
+            name: value
+            for name, value in of_the_members.items()
+            if name in OF_THE_ENSEMBLE
+        } | vars(members[0]).get("automatic_params_", {})
     adapted._seed_of_splits = base._seed_of_splits
     adapted._adopt(members[0])
     vars(adapted).update(figures(adapted, members))

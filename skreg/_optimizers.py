@@ -7,7 +7,10 @@ import numpy as np
 # What solver="adam" and "sgd" keep per parameter is in _kernels/optimizers.pxd.
 STOCHASTIC_SOLVERS = ("adam", "sgd")
 # Attributes of an `Optimizer` that steps write to.
-WRITTEN = ("first", "second", "average", "scales", "scale_first", "scale_second")
+WRITTEN = (
+    *("first", "second", "average"),
+    *("scales", "unscaled", "scale_first", "scale_second"),
+)
 
 
 @dataclass
@@ -40,6 +43,8 @@ class Optimizer:
     scales, scale_first, scale_second : ndarray of shape (n_features,) or None
         Adam's, under `feature_scaling`: the learnt scale of each feature, and its
         running means of the gradient and its square.
+    unscaled : ndarray or None
+        What they scale, of the size of the first weight matrix.
     scale_rate : float
         Rate of the scales as a multiple of the rate.
     """
@@ -60,6 +65,7 @@ class Optimizer:
     average_decay: float = 0.0
     anchor: np.ndarray | None = None
     scales: np.ndarray | None = None
+    unscaled: np.ndarray | None = None
     scale_first: np.ndarray | None = None
     scale_second: np.ndarray | None = None
     scale_rate: float = 0.0
@@ -79,17 +85,19 @@ class Optimizer:
         if self.scales is not None:
             self.scales[:] = 1
 
-    def scale_features(self, n_features, rate):
-        """Have a scale for each feature, those of before where there are some."""
+    def scale_features(self, W, rate):
+        """Have a scale for each row of W, those of before where there are some."""
+        n_features = len(W)
         self.scale_rate = rate
         if self.scales is None:
             self.scales = np.ones(n_features, self.dtype)
+            self.unscaled = W.astype(self.dtype).ravel()
             self.scale_first = np.zeros(n_features, self.dtype)
             self.scale_second = np.zeros(n_features, self.dtype)
 
     def forget_scales(self):
         """Have none."""
-        self.scales = self.scale_first = self.scale_second = None
+        self.scales = self.unscaled = self.scale_first = self.scale_second = None
 
     def without_memory(self):
         """A copy that keeps only the count of starts, and no moments.

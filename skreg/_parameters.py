@@ -37,7 +37,7 @@ CONSTRAINTS = {
     "feature_groups": ["array-like", None],
     "hierarchy": [BOUND, None],
     "weight_decay": [StrOptions({"auto"}), NON_NEGATIVE],
-    "feature_scaling": [StrOptions({"auto"}), NON_NEGATIVE],
+    "feature_scaling": [StrOptions({"auto"}), Interval(Real, 0, 100, closed="both")],
     "preprocessing": [StrOptions({"auto", "robust"}), None],
     "weight_decay_schedule": [Schedule, None],
     "dropout": [StrOptions({"auto"}), RATE, "array-like"],
@@ -396,7 +396,6 @@ def check_preprocessing(estimator, settings):
     if settings.preprocessing is None:
         return
     for name, acts, off in [
-        ("solver", estimator.solver == "lbfgs", "solver='adam' or 'sgd'"),
         ("adversarial", settings.attack is not None, "adversarial=None"),
         ("augmentation", bool(settings.augmentation), "augmentation=None"),
     ]:
@@ -404,8 +403,9 @@ def check_preprocessing(estimator, settings):
             raise ValueError(
                 f"preprocessing={settings.preprocessing!r} and "
                 f"{name}={getattr(estimator, name)!r} exclude each other: the latter "
-                "is about X as it is given. Scale X before, for example with "
-                f"RobustScaler in a Pipeline, and set preprocessing=None, or {off}."
+                "is about X as it is given. Fit with preprocessing=None, on X that is "
+                "scaled before, for example by RobustScaler in a Pipeline; or set "
+                f"{off}."
             )
 
 

@@ -106,20 +106,20 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         0.05 with hidden layers and "adam", but 0 beside ``l1`` or ``group_l1``, whose
         objective it would change; else 0.
     feature_scaling : float or "auto", default="auto"
-        With a value > 0, each feature has a learnt scale, W = diag(s) V of the first
-        layer, and s takes steps of the rate times this value, without decay (after
-        Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of W. Needs
-        "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor with
-        ``l1`` and ``max_norm`` of the first layer. "auto" is 6 for dense X with hidden
-        layers and "adam" and beside none of these, else 0.
+        In [0, 100]. With a value > 0, each feature has a learnt scale, W = diag(s) V of
+        the first layer, and s takes steps of the rate times this value, without decay
+        (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
+        W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
+        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 for dense X with
+        hidden layers and "adam" and beside none of these, else 0.
     preprocessing : {"auto", "robust"} or None, default="auto"
         How the network reads dense X: as it is (None), or each feature as
         z / sqrt(1 + (z / 3)^2) of z = (x - median) / (distance of the quartiles) in the
         training rows (after Holzmueller et al. 2024): no feature is large, and no value
         of it far off. X itself is not copied, and all else is in its units. Not with
-        "lbfgs", ``adversarial`` and ``augmentation``. "auto" is "robust" for dense X in
-        `fit` with hidden layers and "adam" and beside none of these, nor ``l1`` and
-        ``group_l1``, else None.
+        ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in `fit`,
+        for dense X with hidden layers and "adam" and beside none of these, nor ``l1``
+        and ``group_l1``, else None.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
     dropout : float, array-like of float or "auto", default="auto"

@@ -294,7 +294,7 @@ class StochasticTraining:
         # fine-tuning starts from weights that have no scales of their own
         self.scales_features = settings.feature_scaling > 0 and not problem.fine_tuning
         if self.scales_features:
-            optimizer.scale_features(network.layer_sizes[0], settings.feature_scaling)
+            optimizer.scale_features(network.coefs[0], settings.feature_scaling)
         else:
             optimizer.forget_scales()
         self.loss_progress = loss_progress

@@ -185,6 +185,8 @@ def adversarial_examples(
         perturbed = np.clip(X + shift, attack.lower, attack.upper)
         g = estimator.input_gradient(perturbed, y)
         if attack.l2:
+            # of what a feature's unit may make larger than any square root
+            g /= np.abs(g).max(axis=1, keepdims=True, initial=np.finfo(g.dtype).tiny)
             lengths = np.linalg.norm(g, axis=1, keepdims=True)
             g /= np.where(lengths > 0, lengths, 1)
         else:

@@ -790,10 +790,12 @@ def run_epoch(
         X = scaled_inputs(X, *scaling)
     scaled = optimizer.scales is not None and np.ravel(trained)[0]
     if scaled:
-        small = np.abs(optimizer.scales) < 1e-6
-        optimizer.scales = np.where(small, 1.0, optimizer.scales)
-        W = network.matrices(params)[0]
-        optimizer.unscaled = W / optimizer.scales[:, None]
+        W = network.matrices(params)[0].copy()
+        V = np.reshape(optimizer.unscaled, W.shape)
+        # what is not their product begins anew
+        same = (optimizer.scales[:, None] * V == W).all(axis=1)
+        optimizer.scales = np.where(same, optimizer.scales, 1.0)
+        optimizer.unscaled = np.where(same[:, None], V, W)
     for rate, start in zip(rates, range(0, len(order), batch_size), strict=True):
         rows = order[start : start + batch_size]
         batch = X[rows], y[rows], None if weights is None else weights[rows]

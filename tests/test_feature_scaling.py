@@ -81,6 +81,8 @@ def test_weights_set_in_between_are_those_that_training_goes_on_from():
     model.coefs_[0] = W
     model.set_params(learning_rate_init=1e-30).partial_fit(X, y)
     assert_allclose(model.coefs_[0], W, rtol=1e-5)
+    # by scales of their own
+    assert_array_equal(scales_of(model), 1)
 
 
 def test_scales_go_on_with_warm_start_and_begin_anew_with_fit():
@@ -136,3 +138,14 @@ def test_other_layers_may_have_all_of_that():
     )
     X, y = data_for(model)
     assert model.fit(X, y).sparsity_[1] > 0
+
+
+def test_a_scale_near_zero_makes_no_jump_of_weights_that_are_set():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 100))
+    y = X[:, 0] + 0.5 * rng.normal(size=300)
+    model = RegularizedMLPRegressor(**QUICK, feature_scaling=30.0).fit(X, y)
+    assert np.abs(scales_of(model)).min() < 0.01
+    model.coefs_[0] = rng.normal(size=(100, 32)) / 10
+    model.set_params(learning_rate_init=1e-3).partial_fit(X, y)
+    assert np.abs(model.coefs_[0]).max() < 1

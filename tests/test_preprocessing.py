@@ -275,7 +275,6 @@ def test_lists_of_strengths_are_on_the_network_s_scale():
 @pytest.mark.parametrize(
     ("params", "words"),
     [
-        ({"solver": "lbfgs"}, "solver='lbfgs' exclude each other"),
         ({"adversarial": AdversarialTraining()}, "exclude each other"),
         ({"augmentation": Mixup()}, "exclude each other"),
         ({"preprocessing": "standard"}, "preprocessing"),
@@ -296,3 +295,106 @@ def test_sparse_rows_are_refused():
     model.fit(X, y)
     with pytest.raises(ValueError, match="toarray"):
         model.partial_fit(sparse.csr_array(X), y)
+
+
+def test_an_adaptation_belongs_to_the_scale_of_its_base():
+    """In other units X has the same weights, and another scale."""
+    X, y = load_wine(return_X_y=True)
+    base = RegularizedMLPClassifier(**QUICK, preprocessing="robust").fit(X, y)
+    other = RegularizedMLPClassifier(**QUICK, preprocessing="robust").fit(2 * X, y)
+    assert_array_equal(base.coefs_[0], other.coefs_[0])
+    adaptation = base.fine_tune(X, y, max_iter=2).adaptation_
+    with pytest.raises(ValueError, match="belongs to another"):
+        adaptation.attach(other)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        *({"l1": 0.01}, {"group_l1": 0.01}, {"l2": "auto"}, {"solver": "sgd"}),
+        {"solver": "lbfgs", "early_stopping": False, "max_iter": 3},
+    ],
+)
+@pytest.mark.parametrize("n_members", [1, 2])
+def test_what_is_open_is_open_again_in_fine_tuning(n_members, params):
+    X, y = load_wine(return_X_y=True)
+    base = skreg.RegularizedMLPClassifier(
+        (16,), n_members=n_members, random_state=0, max_iter=4
+    ).fit(X, y)
+    given = {"method": "full"} if "l2" in params else {}
+    adapted = base.fine_tune(X[:120], y[:120], **given, **params)
+    assert adapted.score(X, y) > 0.5
+    used = adapted.automatic_params_
+    assert used["preprocessing"] == "robust"
+    assert used["feature_scaling"] == 0
+    if "l1" in params:
+        assert used["label_smoothing"] == used["weight_decay"] == 0
+    # by the rows that it is trained on
+    assert used["batch_size"] == (16 if params.get("solver", "adam") == "adam" else 200)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_at_the_end_of_the_range(dtype):
+    rng = np.random.default_rng(0)
+    largest = np.finfo(dtype).max
+    X = rng.normal(size=(200, 3)).astype(dtype)
+    y = X[:, 0].copy()
+    X[:, 1] = 0.9 * largest  # says nothing
+    X[0, 2], X[1, 2] = largest, -largest
+    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust", dtype=dtype)
+    model.fit(X, y)
+    assert model.score(X, y) > 0.8
+    sparse_weights = copy.deepcopy(model).sparsify_weights()
+    other = X.copy()
+    other[:, 1] = -0.9 * largest
+    assert_array_equal(model.predict(other), model.predict(X))
+    assert_allclose(sparse_weights.predict(other), model.predict(X), atol=1e-5)
+
+
+def test_all_read_the_same_centre():
+    """A median between two numbers of the dtype is rounded once."""
+    X = np.repeat(2.0**24 + 2 * np.arange(4.0), 50)[:, None].astype(np.float32)
+    y = np.arange(200.0)
+    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust").fit(X, y)
+    sparse_weights = copy.deepcopy(model).sparsify_weights()
+    assert_allclose(sparse_weights.predict(X), model.predict(X), rtol=1e-5)
+
+
+def test_lbfgs_reads_the_scale_too():
+    X, y = load_diabetes(return_X_y=True, scaled=False)
+    model = RegularizedMLPRegressor(
+        (4,), solver="lbfgs", l2=1e-2, dtype="float64", max_iter=1000, random_state=0
+    )
+    given = clone(model).set_params(preprocessing="robust").fit(X, y)
+    read = given._network.scaling.transform(X)
+    scaled = model.fit(read, y)
+    assert given.loss_ == pytest.approx(scaled.loss_, rel=1e-6)
+    assert_allclose(given.predict(X), scaled.predict(read), rtol=1e-3)
+
+
+def test_sparse_validation_data_are_named():
+    X, y = load_wine(return_X_y=True)
+    model = RegularizedMLPClassifier(
+        **QUICK, preprocessing="robust", early_stopping=True
+    )
+    with pytest.raises(ValueError, match=r"Pass X_val.toarray"):
+        model.fit(X, y, X_val=sparse.csr_array(X), y_val=y)
+
+
+def test_a_first_call_of_partial_fit_must_say_how_features_vary():
+    X, y = load_wine(return_X_y=True)
+    model = RegularizedMLPClassifier(**QUICK, preprocessing="robust")
+    with pytest.raises(ValueError, match="feature 0 and 12 more is constant"):
+        model.partial_fit(X[:1], y[:1], classes=[0, 1, 2])
+    assert not hasattr(model, "coefs_")
+    model.partial_fit(X, y)
+    assert np.all(model._network.scaling.factor > 0)
+
+
+def test_steps_of_adversarial_examples_have_their_length_in_any_unit():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2)) * [1e-21, 1]
+    y = X[:, 1] + X[:, 0] * 1e21
+    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust").fit(X, y)
+    moved = adversarial_examples(model, X, y, norm="l2", epsilon=0.1)
+    assert_allclose(np.linalg.norm(moved - X, axis=1), 0.1, rtol=1e-5)

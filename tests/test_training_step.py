@@ -98,10 +98,14 @@ class Training:
         if self.anchor is not None:
             optimizer.anchor = np.flip(self.params).astype(dtype)
         if self.scale_rate:
-            optimizer.scale_features(self.X.shape[1], self.scale_rate)
-            # as after some steps, one of them near zero
-            optimizer.scales[:] = np.linspace(-1, 2, self.X.shape[1])
-            optimizer.scales[0] = 1e-9
+            W = self.network.matrices(self.params)[0]
+            optimizer.scale_features(W, self.scale_rate)
+            # as after some steps, one of which was taken back; exact in any dtype
+            scales = (-2.0) ** np.arange(-1, len(W) - 1)
+            optimizer.scales[:] = scales
+            V = (W / scales[:, None]).astype(dtype)
+            V[-1] += 1
+            optimizer.unscaled[:] = V.ravel()
         return optimizer
 
     @property

@@ -57,6 +57,7 @@ class _Optimizer(Protocol):
     scales: _Floats | None
     scale_first: _Floats | None
     scale_second: _Floats | None
+    unscaled: _Floats | None
     scale_rate: float
     step: int
 

@@ -535,8 +535,9 @@ cdef class Engine:
             arrays `first` and `second`, and `step`, the steps taken so far, which is
             counted on; `average`, the moving average of the parameters or None, and
             `average_decay`; `anchor`, what they are pulled towards, or None; `scales`
-            of the features, their moments `scale_first` and `scale_second`, and
-            `scale_rate`, where the segments have feature_scaling.
+            of the features, what they scale in `unscaled`, of the size of W_0, the
+            moments `scale_first` and `scale_second`, and `scale_rate`, where the
+            segments have feature_scaling.
         segments : ndarray
             From `segments`.
         key : pair of int
@@ -903,8 +904,9 @@ cdef class Engine:
     cdef int point_to_scales(
         self, Optimizer* state, optimizer, segments
     ) except -1:
-        """The learnt scales of the features, and room for what they scale."""
+        """The learnt scales of the features, and what they scale."""
         cdef Py_ssize_t p = self.net.layers[0].n_in
+        cdef Py_ssize_t size = p * self.net.layers[0].n_out
         state.scales = state.unscaled = NULL
         if segments["row"][0, 0] == 0:
             return 0
@@ -914,9 +916,7 @@ cdef class Engine:
         state.scale_first = writable_address(optimizer.scale_first, self.dtype, (p,))
         state.scale_second = writable_address(optimizer.scale_second, self.dtype, (p,))
         state.scale_rate = optimizer.scale_rate
-        if self.work.unscaled == NULL:
-            self.work.unscaled = self.buffer(p * self.net.layers[0].n_out)
-        state.unscaled = self.work.unscaled
+        state.unscaled = writable_address(optimizer.unscaled, self.dtype, (size,))
         return 0
 
     cdef int make_room_for_steps(

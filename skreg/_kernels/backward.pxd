@@ -21,7 +21,7 @@ from skreg._kernels.activations cimport Mask
 from skreg._kernels.augmentation_mixing cimport Mixing, mix_target, mixed_weight
 from skreg._kernels.batch_norm cimport AFTER, BEFORE, NO_NORM, STRIP, strip_gradient
 from skreg._kernels.feature_groups cimport shrink_group
-from skreg._kernels.feature_scaling cimport divide_by_scales, matrix_step
+from skreg._kernels.feature_scaling cimport match_scales, matrix_step
 from skreg._kernels.forward cimport mask_block, mask_from, mask_of
 from skreg._kernels.losses cimport LOSS_ROWS, MULTINOMIAL_LOG_LOSS, loss_block
 from skreg._kernels.low_rank cimport (
@@ -72,7 +72,7 @@ cdef inline void begin_scales(
     cdef Share share
     if training.segments[0].row > 0:
         share = share_of(batch.team, batch.net.layers[0].n_in)
-        divide_by_scales(
+        match_scales(
             training.optimizer, &training.segments[0], share.first, share.last, params)
         wait_for_team(batch.team.size)
 

@@ -9,12 +9,11 @@ scale_rate * lr; then W_0 = diag(s) V. What the network computes, and its object
 those of W_0 alone: the scales change the way there. Weights of a feature that is of use
 grow together (the scaling layer of RealMLP, Holzmueller et al. 2024).
 
-The scales go on from epoch to epoch. V is made of them and of W_0 when an epoch begins,
-so that weights that were changed in between, by whatever, are those that it goes on
-from.
+Both factors go on from epoch to epoch. Where W_0 is not their product when an epoch
+begins, for something has changed it in between, a feature starts anew: s = 1, V = W_0.
 """
 
-from libc.math cimport fabs, sqrt
+from libc.math cimport sqrt
 
 from skreg._kernels.optimizers cimport (
     Optimizer, Rates, Segment, adam_step, average_step, optimizer_step)
@@ -44,24 +43,26 @@ cdef inline void matrix_step(
             gradient + row * segment.row - first)
 
 
-cdef inline void divide_by_scales(
+cdef inline void match_scales(
     Optimizer* optimizer, Segment* segment, Py_ssize_t first, Py_ssize_t last,
     const real* params,
 ) noexcept nogil:
-    """V of the features first, ..., last - 1, from W_0 and their scales."""
+    """Has the factors of the features first, ..., last - 1 make W_0."""
     cdef Py_ssize_t n = segment.row
     cdef real* scales = <real*> optimizer.scales
     cdef real* v = <real*> optimizer.unscaled
     cdef const real* w = params + segment.start
     cdef Py_ssize_t j, k
-    cdef real inverse
+    cdef bint same
     for j in range(first, last):
-        # Nearer to zero it is given up, for V is W_0 divided by it; so is NaN.
-        if not fabs(scales[j]) >= 1e-6:
-            scales[j] = 1
-        inverse = 1 / scales[j]
-        for k in range(n):
-            v[j * n + k] = inverse * w[j * n + k]
+        same = True
+        for k in range(j * n, (j + 1) * n):
+            same &= w[k] == scales[j] * v[k]
+        if same:
+            continue
+        scales[j] = 1
+        for k in range(j * n, (j + 1) * n):
+            v[k] = w[k]
 
 
 cdef inline void scaled_step(

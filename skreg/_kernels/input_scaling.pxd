@@ -7,6 +7,8 @@ of each feature (Holzmueller et al. 2024): near the centre x' is z, and none is 
 rows of a batch are scaled where they were copied to; X stays as it is.
 """
 
+from libc.float cimport DBL_MAX, FLT_MAX
+
 from skreg._kernels.types cimport real
 from skreg._kernels.vecmath cimport square_root
 
@@ -29,16 +31,16 @@ cdef inline void scale_inputs(
     cdef const real* centre = <const real*> scaling.centre
     cdef const real* factor = <const real*> scaling.factor
     cdef real share = <real> (1.0 / SQUARED_BOUND)
+    cdef real largest = <real> (FLT_MAX if real is float else DBL_MAX)
     cdef real* x
     cdef real z
     cdef Py_ssize_t i, j
     for i in range(first, last):
         x = inputs + i * stride
         for j in range(n_features):
-            z = (x[j] - centre[j]) * factor[j]
-            # infinite where the difference of two finite numbers is
-            z = z if z > -FAR else -FAR
-            z = z if z < FAR else FAR
+            # finite, so that a factor of zero makes it zero
+            z = min(max(x[j] - centre[j], -largest), largest) * factor[j]
+            z = min(max(z, <real> -FAR), <real> FAR)
             x[j] = z / square_root(1 + share * z * z)
 
 

@@ -56,7 +56,6 @@ cdef struct Workspace:
     void** carried
     Groups groups          # of features
     void* squares          # of the weights by column, see max_norm.pxd
-    void* unscaled         # of W_0's size, see feature_scaling.pxd
     # where it must be whole before the step: (n_parameters,), then of low-rank factors
     void* gradient
     double* gradient_squares   # of its blocks

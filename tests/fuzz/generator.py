@@ -191,7 +191,7 @@ def random_params(rng, classifier, data):
         maybe("weight_decay", strengths)
         maybe("dropout", [0.1, 0.5, 0.99])
         maybe("input_dropout", [0.1, 0.5, 0.99])
-        maybe("feature_scaling", [1e-300, 1.0, 6.0, 1e30], 0.15)
+        maybe("feature_scaling", [1e-300, 1.0, 6.0, 100.0], 0.15)
         maybe("preprocessing", ["robust"], 0.15)
         maybe("max_norm", [1e-300, 1e-3, 1.0, 1e30])
         maybe("max_grad_norm", [1e-300, 1e-3, 1.0, 1e30])
