@@ -1,4 +1,4 @@
-"""The examples of the user guide are true."""
+"""The examples of the first pages and of the user guide are true."""
 
 import doctest
 import textwrap
@@ -13,7 +13,9 @@ FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
 @pytest.mark.parametrize(
-    "page", sorted(GUIDE.glob("*.rst")), ids=lambda path: path.stem
+    "page",
+    [GUIDE.parent / "start.rst", *sorted(GUIDE.glob("*.rst"))],
+    ids=lambda path: path.stem,
 )
 def test_examples_run(page):
     if page.stem == "mappings" and parse_version(sklearn.__version__) < parse_version(
