@@ -40,7 +40,12 @@ from skreg._fine_tuning import (
     refuse_other_network,
 )
 from skreg._finiteness import keep_finite
-from skreg._input_scaling import InputScaling, preprocessing_of, refuse_constants
+from skreg._input_scaling import (
+    InputScaling,
+    preprocessing_of,
+    refuse_constants,
+    warn_of_unscalable,
+)
 from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
@@ -1197,7 +1202,9 @@ class BaseRegularizedMLP(
                 "which it would leave no zeros. Pass X.toarray(), or set "
                 "preprocessing=None."
             )
-        scaling = InputScaling.of(X, used_rows(weights))
+        rows = used_rows(weights)
+        scaling = InputScaling.of(X, rows)
+        warn_of_unscalable(scaling, X, rows, getattr(self, "feature_names_in_", None))
         if incremental:
             refuse_constants(scaling)
         return scaling

@@ -89,9 +89,9 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         hidden layers and "adam" and beside none of these, else 0.
     preprocessing : {"auto", "robust"} or None, default="auto"
         How the network reads dense X: as it is (None), or each feature as
-        z / sqrt(1 + (z / 3)^2) of z = (x - median) / (distance of the quartiles) in the
-        training rows (after Holzmueller et al. 2024): no feature is large, and no value
-        of it far off. X itself is not copied, and all else is in its units. Not with
+        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
+        rows: no feature is large, and a value that is far off counts by its logarithm.
+        X itself is not copied, and all else is in its units. Not with
         ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in `fit`,
         for dense X with hidden layers and "adam" and beside none of these, nor ``l1``
         and ``group_l1``, else None.

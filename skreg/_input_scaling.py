@@ -1,19 +1,21 @@
-"""The scale on which a network reads dense X: robust, and clipped smoothly.
+"""The scale on which a network reads dense X: robust, with short tails.
 
 X itself stays as it is. The kernels scale the rows of a batch where they copy them to:
 see ``_kernels/input_scaling.pxd``, which has the formula.
 """
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.exceptions import DataConversionWarning
 
 # Rows that quantiles are taken of, evenly spaced, and numbers sorted at a time.
 MOST_ROWS, SORTED = 50_000, 2**20
-# What is read is between minus this and this.
-BOUND = 3.0
-# Where z ends, as in the kernels.
-FAR = 1e6
+# Where the logarithm begins, and where z ends, as in the kernels.
+BEND, FAR = 3.0, 1e9
+# The largest |x| that is read.
+BOUND = BEND * float(np.arcsinh(FAR / BEND))
 
 
 def preprocessing_of(network):
@@ -36,6 +38,36 @@ def refuse_constants(scaling):
             "network would never read it. Pass more rows in the first call, or set "
             "preprocessing=None and scale X before."
         )
+
+
+def warn_of_unscalable(scaling, X, rows, names):
+    """Warn of features that vary, but by too little or too much to be scaled.
+
+    Parameters
+    ----------
+    scaling : InputScaling
+    X : ndarray
+    rows : ndarray of intp or None
+        Those that count.
+    names : ndarray of str or None
+        Of the features.
+
+    Warns
+    -----
+    DataConversionWarning
+    """
+    for j in np.flatnonzero(scaling.factor == 0):
+        values = X[:, j] if rows is None else X[rows, j]
+        if values.min() < values.max():
+            warnings.warn(
+                f"Feature {j if names is None else repr(str(names[j]))} lies between "
+                f"{values.min():g} and {values.max():g}: no {X.dtype} scales that to "
+                "numbers near one, and the network does not read it. Multiply it by a "
+                "power of ten, or set dtype='float64'.",
+                DataConversionWarning,
+                stacklevel=2,
+            )
+            return
 
 
 @dataclass(frozen=True)
@@ -86,7 +118,7 @@ class InputScaling:
         with np.errstate(over="ignore"):
             z = np.clip(X.astype(np.float64) - self.centre, -largest, largest)
             z = np.clip(z * self.factor, -FAR, FAR)
-        return (z / np.sqrt(1 + np.square(z / BOUND))).astype(X.dtype)
+        return (BEND * np.arcsinh(z / BEND)).astype(X.dtype)
 
 
 def centres_and_factors(X):

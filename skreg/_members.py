@@ -258,8 +258,12 @@ def run(ensemble, members, train, held_out, given, *, judged=True):
             done.append(member)
             said.append((solver.complaint, problem, member))
             interrupted = interrupted or solver.interrupted
-            if callbacks.epoch_ends(task):
+            try:
+                if callbacks.epoch_ends(task):
+                    ended.set()
+            except KeyboardInterrupt:
                 ended.set()
+                interrupted = interrupted or f"{member.n_iter_} epochs"
         ensemble.members_ = done
         ensemble._adopt(done[0])
         vars(ensemble).update(figures(ensemble, done))
@@ -359,11 +363,11 @@ class side_by_side:
 
 def mean_of(predictions):
     """The mean of arrays of one shape, summed in their order."""
-    total, number = None, 0
-    for each in predictions:
-        total = each if total is None else np.add(total, each, out=total)
-        number += 1
-    total /= number
+    predictions = list(predictions)
+    # of shares, for a sum of large numbers may be infinite where their mean is not
+    total = predictions[0] / len(predictions)
+    for each in predictions[1:]:
+        total += each / len(predictions)
     return total
 
 

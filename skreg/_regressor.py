@@ -114,9 +114,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         hidden layers and "adam" and beside none of these, else 0.
     preprocessing : {"auto", "robust"} or None, default="auto"
         How the network reads dense X: as it is (None), or each feature as
-        z / sqrt(1 + (z / 3)^2) of z = (x - median) / (distance of the quartiles) in the
-        training rows (after Holzmueller et al. 2024): no feature is large, and no value
-        of it far off. X itself is not copied, and all else is in its units. Not with
+        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
+        rows: no feature is large, and a value that is far off counts by its logarithm.
+        X itself is not copied, and all else is in its units. Not with
         ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in `fit`,
         for dense X with hidden layers and "adam" and beside none of these, nor ``l1``
         and ``group_l1``, else None.
@@ -615,8 +615,9 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         return scale.mean.tolist(), scale.scale.tolist(), self._one_dimensional
 
     def _largest_raw(self):
-        # a thousandth of it leaves room for the mean, and for sums over members
-        return np.finfo(np.float64).max / max(1e3 * self._target_scale.scale.max(), 1)
+        scale = self._target_scale
+        # a prediction somewhat beyond the largest number is taken for that number
+        return 1e3 * (np.finfo(np.float64).max / max(scale.scale.max(), 1e3))
 
     def _encode_targets(self, y, weights, first, classes):
         one_dimensional = y.ndim == 1

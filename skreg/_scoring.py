@@ -128,8 +128,8 @@ class Score:
     def __call__(self):
         """The score of the weights now.
 
-        It is minus infinity where the metric refuses the predictions as it refused
-        those of untrained weights, but not those that are right.
+        It is minus infinity where a metric that takes predictions that are right
+        refuses these.
 
         Raises
         ------
@@ -140,11 +140,19 @@ class Score:
         try:
             value = self._of(self.scored)
         except Exception as error:
-            if type(error) is not type(self.refusal):
+            if type(error) is not type(self.refusal) and not self._refuses(error):
                 raise
             return -np.inf
         self.has_taken_some = True
         return value
+
+    def _refuses(self, error):
+        """Whether one of scikit-learn's metrics does not take these predictions.
+
+        Weights may come to predict what untrained ones did not, such as values below
+        zero. What a user's function raises is an error.
+        """
+        return isinstance(self.scoring, str) and isinstance(error, ValueError)
 
     def finish(self):
         """Raise what the metric has refused all predictions with, if it has."""

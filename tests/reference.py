@@ -541,9 +541,8 @@ def hierarchy_prox(t, d, w, e, strength, bound):
 
 
 def scaled_inputs(X, centre, factor):
-    """z / sqrt(1 + (z / 3)^2) of z = (x - centre) factor (Holzmueller et al. 2024)."""
-    z = (X - centre) * factor
-    return z / np.sqrt(1 + (z / 3) ** 2)
+    """3 asinh(z / 3) of z = (x - centre) factor."""
+    return 3 * np.arcsinh((X - centre) * factor / 3)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import cross_val_score
 
 import skreg
@@ -66,9 +67,9 @@ def test_the_formula():
     assert_array_equal(scaling.factor[5:], [1, 1, 0])
     read = scaling.transform(X)
     z = (X - scaling.centre) * scaling.factor
-    assert_allclose(read, z / np.sqrt(1 + (z / 3) ** 2))
+    assert_allclose(read, 3 * np.arcsinh(z / 3))
     assert_allclose(read, reference.scaled_inputs(X, scaling.centre, scaling.factor))
-    assert np.abs(read).max() <= 3
+    assert np.abs(read).max() < 30
 
 
 def test_rows_without_weight_do_not_count():
@@ -124,6 +125,19 @@ def test_raw_tables_by_the_defaults(seed):
     X, y = load_diabetes(return_X_y=True, scaled=False)
     model = skreg.RegularizedMLPRegressor(random_state=seed)
     assert cross_val_score(model, X, y, cv=3).mean() > 0.4
+
+
+def test_tails_are_short_and_not_cut():
+    """What is far out still says how far."""
+    rng = np.random.default_rng(0)
+    X = np.c_[rng.normal(size=(1000, 2)), rng.lognormal(0, 2, size=1000)]
+    y = X[:, 2]
+    model = skreg.RegularizedMLPRegressor(random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.95
+    X = rng.normal(size=(300, 4))
+    X[:20, 0] *= 100
+    model = skreg.RegularizedMLPRegressor(random_state=0).fit(X, 3 * X[:, 0])
+    assert model.score(X, 3 * X[:, 0]) > 0.9
 
 
 def test_one_far_off_value_is_like_any_other():
@@ -398,3 +412,12 @@ def test_steps_of_adversarial_examples_have_their_length_in_any_unit():
     model = RegularizedMLPRegressor(**QUICK, preprocessing="robust").fit(X, y)
     moved = adversarial_examples(model, X, y, norm="l2", epsilon=0.1)
     assert_allclose(np.linalg.norm(moved - X, axis=1), 0.1, rtol=1e-5)
+
+
+def test_features_beyond_all_scales_are_named():
+    X, y = load_wine(return_X_y=True)
+    X = X / X.max(axis=0)
+    X[:, 2] *= 1e-43
+    model = RegularizedMLPClassifier(**QUICK, preprocessing="robust")
+    with pytest.warns(DataConversionWarning, match="Feature 2 lies between"):
+        model.fit(X, y)

@@ -11,6 +11,7 @@ from sklearn import config_context
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, mean_absolute_error
 from sklearn.model_selection import train_test_split
 
+import skreg
 from skreg import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 
 pytestmark = few_epochs
@@ -260,3 +261,21 @@ def test_names_of_metrics_that_do_not_take_predictions_of_a_regressor():
     with pytest.raises((AttributeError, ValueError), match="scoring='neg_log_loss'"):
         model.fit(X, y)
     assert accuracy_score([1], [1]) == 1
+
+
+def test_an_epoch_whose_predictions_a_metric_refuses_is_not_the_best():
+    """Untrained weights may predict what it takes, and later ones not."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 4))
+    y = np.exp(X[:, 0] + 0.1 * rng.normal(size=80))
+    refused = 0
+    for seed in range(4):
+        model = skreg.RegularizedMLPRegressor(
+            (32,),
+            early_stopping=True,
+            scoring="neg_mean_poisson_deviance",
+            random_state=seed,
+        ).fit(X, y)
+        refused += np.isneginf(model.validation_scores_).sum()
+        assert np.isfinite(model.best_validation_score_)
+    assert refused
