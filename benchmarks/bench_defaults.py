@@ -3,7 +3,7 @@
 A default that a fit takes where nothing is set ("auto") is added alone to one plain
 network (``PLAIN`` in ``skreg/_automatic.py``: what "auto" stands for in a linear
 model), and each is left out of all of them together. On the choosing list of tables, as
-`bench_tables.py` reads and measures them, one thread.
+`bench_tables.py` reads and measures them, but at most 2000 rows; one thread.
 
     python benchmarks/bench_defaults.py [--repeats 1] [--only NAME ...]
         [--again NAME ...] [--jobs 1] [--quick]
@@ -14,22 +14,20 @@ Also writes ``defaults.md``.
 
 import numpy as np
 from _models import Model
-from _report import (
-    QUICK,
-    RESULTS,
-    arguments,
-    choose,
-    machine,
-    markdown_table,
-    read_csv,
-    three_digits,
-    write_table,
-)
+from _report import QUICK, machine, markdown_table, three_digits, write_table
 from _tabular import CHOOSING, CLASSIFICATION
-from bench_tables import by_table, half_a_row, measure, one_thread, resampled, won
+from bench_tables import (
+    by_table,
+    command_line,
+    half_a_row,
+    measured,
+    resampled,
+    won,
+)
 
 from skreg._automatic import HIDDEN_LAYER_SIZES, MEMBERS, PLAIN
 
+ROWS = 2000  # trained on, at most
 # What is one idea: a schedule with its rate and its end.
 INGREDIENTS = {
     "two layers of 256": ["hidden_layer_sizes"],
@@ -125,34 +123,20 @@ def main():
     """Read the command line, and do what is missing."""
     models = list(variants())
     names = [model.name for model in models]
-    parser = arguments(__doc__, repeats=1)
-    choose(parser, names)
-    parser.add_argument("--again", nargs="+", default=[], choices=names)
-    parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
-    if options.quick:
-        options.repeats = 1
-    # a part is written, too: it is merged
-    folder = options.output or (None if options.quick else RESULTS)
-    path = None
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / ("quick_defaults.csv" if options.quick else "defaults.csv")
-    one_thread()
-    rows = read_csv(path) if path else []
-    rows = measure(rows, models, CHOOSING, options, path)
+    options = command_line(__doc__, 1, names).parse_args()
+    rows, folder = measured(models, CHOOSING, options, "defaults.csv", ROWS)
     seeds = len({row["seed"] for row in rows})
     write_table(
         folder,
         "defaults.md",
         summary(rows, models),
-        f"{QUICK + ' ' if options.quick else ''}The list `choosing`, one thread, "
-        f"{seeds} seed{'s' * (seeds > 1)}. Geometric means over tables, of classes and "
-        "of values, of the error as a multiple: alone, of one plain network's (of 100 "
-        "units); left out, of that with all defaults; with a 95 % interval over tables "
-        "(bootstrap). In the first line, all against nothing and nothing against all. "
-        "Wins over the same, of 100 tables, ties one half; mean seconds of the "
-        f"processor. {machine('pandas')}",
+        f"{QUICK + ' ' if options.quick else ''}The list `choosing`, at most {ROWS} "
+        f"training rows, one thread, {seeds} seed{'s' * (seeds > 1)}. Geometric means "
+        "over tables, of classes and of values, of the error as a multiple: alone, of "
+        "one plain network's (of 100 units); left out, of that with all defaults; with "
+        "a 95 % interval over tables (bootstrap). In the first line, all against "
+        "nothing and nothing against all. Wins over the same, of 100 tables, ties one "
+        f"half; mean seconds of the processor. {machine('pandas')}",
     )
 
 

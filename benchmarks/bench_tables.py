@@ -243,7 +243,7 @@ def missing(rows, models, tables, options):
     return found
 
 
-def measure(rows, models, tables, options, path):
+def measure(rows, models, tables, options, path, train_rows):
     """Add what is missing, a table at a time, and write it."""
     # each fit begins in a process that has loaded the modules, and nothing else
     context = multiprocessing.get_context("forkserver")
@@ -255,7 +255,7 @@ def measure(rows, models, tables, options, path):
     ):
         for (table, seed), todo in missing(rows, models, tables, options).items():
             file = Path(folder) / "arrays.npz"
-            data = arrays(table, seed, 300 if options.quick else TRAIN_ROWS)
+            data = arrays(table, seed, train_rows)
             np.savez(file, **data)
             results = pool.map(
                 lambda model, file=file, seed=seed: in_process(
@@ -499,25 +499,36 @@ def report(rows, name, tables, folder, options):
         plot(rows, tables, folder / f"tables_{name}.png")
 
 
-def main():
-    """Read the command line, and do what is missing."""
-    parser = arguments(__doc__, repeats=3)
-    choose(parser, list(MODELS))
-    parser.add_argument("--tables", choices=list(LISTS), default="choosing")
-    parser.add_argument("--again", nargs="+", default=[], choices=list(MODELS))
+def command_line(question, repeats, names):
+    """What the scripts that fit models on tables are asked for."""
+    parser = arguments(question, repeats=repeats)
+    choose(parser, names)
+    parser.add_argument("--again", nargs="+", default=[], choices=names)
     parser.add_argument("--jobs", type=int, default=1)
-    options = parser.parse_args()
+    return parser
+
+
+def measured(models, tables, options, name, train_rows=TRAIN_ROWS):
+    """Do what is missing in a CSV file; return its rows, and the folder or None."""
     if options.quick:
-        options.repeats = 1
+        options.repeats, train_rows = 1, 300
     # a part is written, too: it is merged
     folder = options.output or (None if options.quick else RESULTS)
     path = None
     if folder:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / ("quick_tables.csv" if options.quick else "tables.csv")
+        path = folder / (f"quick_{name}" if options.quick else name)
     one_thread()
     rows = read_csv(path) if path else []
-    rows = measure(rows, LISTED, LISTS[options.tables], options, path)
+    return measure(rows, models, tables, options, path, train_rows), folder
+
+
+def main():
+    """Read the command line, and do what is missing."""
+    parser = command_line(__doc__, 3, list(MODELS))
+    parser.add_argument("--tables", choices=list(LISTS), default="choosing")
+    options = parser.parse_args()
+    rows, folder = measured(LISTED, LISTS[options.tables], options, "tables.csv")
     for name in (
         ["choosing", "reporting"] if options.tables == "all" else [options.tables]
     ):

@@ -857,8 +857,8 @@ class BaseRegularizedMLP(
         """Norms of the features' outgoing weights, (n_features,).
 
         Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``.
-        Zero exactly where all of them are. Comparable between features only if these
-        have a common scale. With several members the mean of theirs.
+        Zero exactly where all of them are. Comparable between features only if the
+        network reads them on a common scale. With several members the mean of theirs.
         """
         if hasattr(self, "members_"):
             return np.mean([m.feature_importances_ for m in self.members_], axis=0)

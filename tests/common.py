@@ -13,6 +13,15 @@ from sklearn.preprocessing import scale
 ESTIMATORS = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 both_estimators = pytest.mark.parametrize("Estimator", ESTIMATORS)
 
+# A small network that learns quickly.
+SMALL = {
+    "hidden_layer_sizes": (32,),
+    "learning_rate_init": 0.01,
+    "batch_size": 32,
+    "max_iter": 20,
+    "random_state": 0,
+}
+
 # For tests that train a few epochs only, and those in which max_iter ends a schedule.
 few_epochs = pytest.mark.filterwarnings(
     "ignore:.*has not converged", "ignore:The network's predictions"

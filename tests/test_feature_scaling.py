@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from common import few_epochs
+from common import SMALL, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
 from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone
@@ -12,13 +12,6 @@ from sklearn.preprocessing import scale
 pytestmark = few_epochs
 
 BOTH = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-QUICK = {
-    "hidden_layer_sizes": (32,),
-    "learning_rate_init": 0.01,
-    "batch_size": 32,
-    "max_iter": 20,
-    "random_state": 0,
-}
 
 
 def data_for(model, n=200, noise_features=5):
@@ -33,7 +26,7 @@ def scales_of(model):
 
 @pytest.mark.parametrize("Estimator", BOTH)
 def test_features_that_are_of_use_get_larger_scales(Estimator):
-    model = Estimator(**QUICK | {"max_iter": 60}, feature_scaling=6.0)
+    model = Estimator(**SMALL | {"max_iter": 60}, feature_scaling=6.0)
     X, y = data_for(model, 500)
     model.fit(X, y)
     s = np.abs(scales_of(model))
@@ -48,7 +41,7 @@ def test_features_that_are_of_use_get_larger_scales(Estimator):
 
 
 def test_it_predicts_better_where_most_features_are_noise():
-    model = RegularizedMLPRegressor(**QUICK | {"max_iter": 60}, feature_scaling=6.0)
+    model = RegularizedMLPRegressor(**SMALL | {"max_iter": 60}, feature_scaling=6.0)
     X, y = data_for(model, 1000, noise_features=25)
     scores = [
         clone(model).set_params(feature_scaling=rate).fit(X[:500], y[:500])
@@ -61,7 +54,7 @@ def test_it_predicts_better_where_most_features_are_noise():
 def test_the_objective_is_that_of_the_weights():
     """The loss and the penalty are as without scales, by the weights that are shown."""
     model = RegularizedMLPRegressor(
-        **QUICK, feature_scaling=6.0, l2=0.1, dtype="float64", shuffle=False
+        **SMALL, feature_scaling=6.0, l2=0.1, dtype="float64", shuffle=False
     ).set_params(batch_size=200, max_iter=1, learning_rate_init=1e-300)
     X, y = data_for(model)
     plain = clone(model).set_params(feature_scaling=0.0)
@@ -72,7 +65,7 @@ def test_the_objective_is_that_of_the_weights():
 
 
 def test_weights_set_in_between_are_those_that_training_goes_on_from():
-    model = RegularizedMLPRegressor(**QUICK, feature_scaling=6.0)
+    model = RegularizedMLPRegressor(**SMALL, feature_scaling=6.0)
     X, y = data_for(model)
     for _ in range(3):
         model.partial_fit(X, y)
@@ -86,7 +79,7 @@ def test_weights_set_in_between_are_those_that_training_goes_on_from():
 
 
 def test_scales_go_on_with_warm_start_and_begin_anew_with_fit():
-    model = RegularizedMLPRegressor(**QUICK, feature_scaling=6.0, warm_start=True)
+    model = RegularizedMLPRegressor(**SMALL, feature_scaling=6.0, warm_start=True)
     X, y = data_for(model)
     first = scales_of(model.fit(X, y)).copy()
     kept = model._state.optimizer.scales
@@ -101,7 +94,7 @@ def test_scales_go_on_with_warm_start_and_begin_anew_with_fit():
 
 
 def test_fine_tuning_has_none():
-    model = RegularizedMLPRegressor(**QUICK, feature_scaling=6.0)
+    model = RegularizedMLPRegressor(**SMALL, feature_scaling=6.0)
     X, y = data_for(model)
     adapted = model.fit(X, y).fine_tune(X, y, method="full", max_iter=2)
     assert scales_of(adapted) is None
@@ -123,7 +116,7 @@ def test_fine_tuning_has_none():
     ],
 )
 def test_what_has_no_step_of_its_own_to_act_on_is_refused(params, words):
-    model = RegularizedMLPRegressor(**QUICK).set_params(
+    model = RegularizedMLPRegressor(**SMALL).set_params(
         **{"feature_scaling": 6.0} | params
     )
     X, y = data_for(model)
@@ -134,7 +127,7 @@ def test_what_has_no_step_of_its_own_to_act_on_is_refused(params, words):
 
 def test_other_layers_may_have_all_of_that():
     model = RegularizedMLPRegressor(
-        **QUICK, feature_scaling=6.0, l1=[0.0, 0.01], max_norm=[np.inf, 1.0]
+        **SMALL, feature_scaling=6.0, l1=[0.0, 0.01], max_norm=[np.inf, 1.0]
     )
     X, y = data_for(model)
     assert model.fit(X, y).sparsity_[1] > 0
@@ -144,7 +137,7 @@ def test_a_scale_near_zero_makes_no_jump_of_weights_that_are_set():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 100))
     y = X[:, 0] + 0.5 * rng.normal(size=300)
-    model = RegularizedMLPRegressor(**QUICK, feature_scaling=30.0).fit(X, y)
+    model = RegularizedMLPRegressor(**SMALL, feature_scaling=30.0).fit(X, y)
     assert np.abs(scales_of(model)).min() < 0.01
     model.coefs_[0] = rng.normal(size=(100, 32)) / 10
     model.set_params(learning_rate_init=1e-3).partial_fit(X, y)

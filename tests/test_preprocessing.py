@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import reference
-from common import few_epochs
+from common import SMALL, few_epochs
 from numpy.testing import assert_allclose, assert_array_equal
 from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
@@ -23,13 +23,6 @@ from skreg.augmentation import Mixup
 pytestmark = few_epochs
 
 BOTH = [RegularizedMLPClassifier, RegularizedMLPRegressor]
-QUICK = {
-    "hidden_layer_sizes": (32,),
-    "learning_rate_init": 0.01,
-    "batch_size": 32,
-    "max_iter": 20,
-    "random_state": 0,
-}
 
 
 def data_for(model):
@@ -86,7 +79,7 @@ def test_rows_without_weight_do_not_count():
 @pytest.mark.parametrize("Estimator", BOTH)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_it_is_what_a_scaled_array_gives(Estimator, dtype):
-    model = Estimator(**QUICK, dtype=dtype)
+    model = Estimator(**SMALL, dtype=dtype)
     X, y = data_for(model)
     X = X.astype(dtype)
     before = X.copy()
@@ -103,7 +96,7 @@ def test_it_is_what_a_scaled_array_gives(Estimator, dtype):
 
 @pytest.mark.parametrize("Estimator", BOTH)
 def test_units_of_the_features_do_not_count(Estimator):
-    model = Estimator(**QUICK, preprocessing="robust", dtype="float64")
+    model = Estimator(**SMALL, preprocessing="robust", dtype="float64")
     X, y = data_for(model)
     units = 10.0 ** np.random.default_rng(0).uniform(-6, 6, X.shape[1])
     other = 1000 * units + units * X
@@ -153,7 +146,7 @@ def test_one_far_off_value_is_like_any_other():
 
 @pytest.mark.parametrize("Estimator", BOTH)
 def test_gradients_are_by_the_features_as_they_are_given(Estimator):
-    model = Estimator(**QUICK, preprocessing="robust", dtype="float64")
+    model = Estimator(**SMALL, preprocessing="robust", dtype="float64")
     model.set_params(activation="tanh")
     X, y = data_for(model)
     model.fit(X, y)
@@ -216,7 +209,7 @@ def test_a_pruned_network_scales_the_features_that_it_reads():
     X = 50 + 10 * rng.normal(size=(300, 6))
     y = X[:, 1] + X[:, 4]
     model = RegularizedMLPRegressor(
-        **QUICK, preprocessing="robust", group_l1=0.05
+        **SMALL, preprocessing="robust", group_l1=0.05
     ).set_params(max_iter=60)
     pruned = model.fit(X, y).prune()
     assert len(pruned.coefs_[0]) < 6
@@ -257,7 +250,7 @@ def test_a_user_s_scorer_and_function_get_rows_as_they_are():
         return estimator.score(rows, labels)
 
     model = RegularizedMLPClassifier(
-        **QUICK, preprocessing="robust", early_stopping=True, scoring=scorer
+        **SMALL, preprocessing="robust", early_stopping=True, scoring=scorer
     )
     model.fit(X, y)
     assert model.best_validation_score_ > 0.9
@@ -296,14 +289,14 @@ def test_lists_of_strengths_are_on_the_network_s_scale():
 )
 def test_what_is_about_X_as_given_is_refused(params, words):
     X, y = load_wine(return_X_y=True)
-    model = RegularizedMLPClassifier(**QUICK | {"preprocessing": "robust"} | params)
+    model = RegularizedMLPClassifier(**SMALL | {"preprocessing": "robust"} | params)
     with pytest.raises(ValueError, match=words):
         model.fit(X, y)
 
 
 def test_sparse_rows_are_refused():
     X, y = load_wine(return_X_y=True)
-    model = RegularizedMLPClassifier(**QUICK, preprocessing="robust")
+    model = RegularizedMLPClassifier(**SMALL, preprocessing="robust")
     with pytest.raises(ValueError, match="preprocessing='robust' does not support"):
         model.fit(sparse.csr_array(X), y)
     model.fit(X, y)
@@ -314,8 +307,8 @@ def test_sparse_rows_are_refused():
 def test_an_adaptation_belongs_to_the_scale_of_its_base():
     """In other units X has the same weights, and another scale."""
     X, y = load_wine(return_X_y=True)
-    base = RegularizedMLPClassifier(**QUICK, preprocessing="robust").fit(X, y)
-    other = RegularizedMLPClassifier(**QUICK, preprocessing="robust").fit(2 * X, y)
+    base = RegularizedMLPClassifier(**SMALL, preprocessing="robust").fit(X, y)
+    other = RegularizedMLPClassifier(**SMALL, preprocessing="robust").fit(2 * X, y)
     assert_array_equal(base.coefs_[0], other.coefs_[0])
     adaptation = base.fine_tune(X, y, max_iter=2).adaptation_
     with pytest.raises(ValueError, match="belongs to another"):
@@ -355,7 +348,7 @@ def test_numbers_at_the_end_of_the_range(dtype):
     y = X[:, 0].copy()
     X[:, 1] = 0.9 * largest  # says nothing
     X[0, 2], X[1, 2] = largest, -largest
-    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust", dtype=dtype)
+    model = RegularizedMLPRegressor(**SMALL, preprocessing="robust", dtype=dtype)
     model.fit(X, y)
     assert model.score(X, y) > 0.8
     sparse_weights = copy.deepcopy(model).sparsify_weights()
@@ -369,7 +362,7 @@ def test_all_read_the_same_centre():
     """A median between two numbers of the dtype is rounded once."""
     X = np.repeat(2.0**24 + 2 * np.arange(4.0), 50)[:, None].astype(np.float32)
     y = np.arange(200.0)
-    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust").fit(X, y)
+    model = RegularizedMLPRegressor(**SMALL, preprocessing="robust").fit(X, y)
     sparse_weights = copy.deepcopy(model).sparsify_weights()
     assert_allclose(sparse_weights.predict(X), model.predict(X), rtol=1e-5)
 
@@ -389,7 +382,7 @@ def test_lbfgs_reads_the_scale_too():
 def test_sparse_validation_data_are_named():
     X, y = load_wine(return_X_y=True)
     model = RegularizedMLPClassifier(
-        **QUICK, preprocessing="robust", early_stopping=True
+        **SMALL, preprocessing="robust", early_stopping=True
     )
     with pytest.raises(ValueError, match=r"Pass X_val.toarray"):
         model.fit(X, y, X_val=sparse.csr_array(X), y_val=y)
@@ -397,7 +390,7 @@ def test_sparse_validation_data_are_named():
 
 def test_a_first_call_of_partial_fit_must_say_how_features_vary():
     X, y = load_wine(return_X_y=True)
-    model = RegularizedMLPClassifier(**QUICK, preprocessing="robust")
+    model = RegularizedMLPClassifier(**SMALL, preprocessing="robust")
     with pytest.raises(ValueError, match="feature 0 and 12 more is constant"):
         model.partial_fit(X[:1], y[:1], classes=[0, 1, 2])
     assert not hasattr(model, "coefs_")
@@ -409,7 +402,7 @@ def test_steps_of_adversarial_examples_have_their_length_in_any_unit():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(100, 2)) * [1e-21, 1]
     y = X[:, 1] + X[:, 0] * 1e21
-    model = RegularizedMLPRegressor(**QUICK, preprocessing="robust").fit(X, y)
+    model = RegularizedMLPRegressor(**SMALL, preprocessing="robust").fit(X, y)
     moved = adversarial_examples(model, X, y, norm="l2", epsilon=0.1)
     assert_allclose(np.linalg.norm(moved - X, axis=1), 0.1, rtol=1e-5)
 
@@ -418,6 +411,6 @@ def test_features_beyond_all_scales_are_named():
     X, y = load_wine(return_X_y=True)
     X = X / X.max(axis=0)
     X[:, 2] *= 1e-43
-    model = RegularizedMLPClassifier(**QUICK, preprocessing="robust")
+    model = RegularizedMLPClassifier(**SMALL, preprocessing="robust")
     with pytest.warns(DataConversionWarning, match="Feature 2 lies between"):
         model.fit(X, y)
