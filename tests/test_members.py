@@ -514,3 +514,28 @@ def test_callbacks_see_the_members_so_far():
     monitor = ScoringMonitor(scoring="r2")
     model = regressor().set_callbacks(monitor).fit(X, y)
     assert len(model.members_) == 3
+
+
+@pytest.mark.skipif(
+    not HAVE_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks"
+)
+def test_ctrl_c_in_a_callback_keeps_the_members_so_far():
+    class Impatient:
+        seen = 0
+
+        def setup(self, *args, **kwargs):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, *args, **kwargs):
+            self.seen += 1
+            if self.seen == 2:
+                raise KeyboardInterrupt
+
+    X, y = values()
+    model = regressor().set_callbacks(Impatient())
+    with pytest.raises(KeyboardInterrupt, match="of member 2"):
+        model.fit(X, y)
+    assert len(model.members_) == 2
+    assert np.isfinite(model.predict(X)).all()
