@@ -535,7 +535,8 @@ def test_ctrl_c_in_a_callback_keeps_the_members_so_far():
 
     X, y = values()
     model = regressor().set_callbacks(Impatient())
-    with pytest.raises(KeyboardInterrupt, match="of member 2"):
+    with pytest.raises(KeyboardInterrupt, match="the estimator is fitted"):
         model.fit(X, y)
-    assert len(model.members_) == 2
+    # one that another thread has at work is kept, too, as far as it came
+    assert len(model.members_) >= 2
     assert np.isfinite(model.predict(X)).all()
