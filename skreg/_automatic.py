@@ -15,7 +15,7 @@ from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils.validation import _num_samples
 
-from skreg._input_scaling import preprocessing_of
+from skreg._input_scaling import is_narrow, preprocessing_of
 from skreg._schedules import has_end
 from skreg.schedules import OneCycle
 
@@ -89,7 +89,13 @@ def those_open(values, estimator):
 
 
 def automatic_values(
-    estimator, X=None, sample_weight=None, *, validates=False, network=None
+    estimator,
+    X=None,
+    sample_weight=None,
+    *,
+    validates=False,
+    network=None,
+    incremental=False,
 ):
     """Values for the parameters that are "auto", in a fit.
 
@@ -102,18 +108,18 @@ def automatic_values(
         Whether rows to validate on are given.
     network : Network or None
         What training goes on with, which stays what it is.
+    incremental : bool
+        Whether X are the first rows of many.
     """
-    values = values_by_rule(estimator, X, sample_weight, validates)
-    if network is not None and "preprocessing" in values:
-        values["preprocessing"] = preprocessing_of(network)
-    return values
-
-
-def values_by_rule(estimator, X, sample_weight, validates):
-    """The same for a new network."""
     sizes = estimator.hidden_layer_sizes
     if estimator.solver != "adam" or not has_hidden_layers(sizes):
-        return plain_values(estimator)
+        values = plain_values(estimator)
+        if network is not None and "preprocessing" in values:
+            values["preprocessing"] = preprocessing_of(network)
+        return values
+    preprocessing = estimator.preprocessing
+    if is_automatic(preprocessing):
+        preprocessing = preprocessing_by_rule(estimator, X, network, incremental)
     n = number_of_rows(X, sample_weight)
     schedule = estimator.learning_rate
     if is_automatic(schedule):
@@ -122,8 +128,10 @@ def values_by_rule(estimator, X, sample_weight, validates):
         "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
         "dropout": dropout(estimator) if is_wide(sizes) else 0.0,
         "weight_decay": 0.0 if has_own_penalty(estimator) else WEIGHT_DECAY,
-        "feature_scaling": FEATURE_SCALING if learns_scales(estimator, X) else 0.0,
-        "preprocessing": "robust" if may_preprocess(estimator, X) else None,
+        "feature_scaling": (
+            FEATURE_SCALING if learns_scales(estimator, X, preprocessing) else 0.0
+        ),
+        "preprocessing": preprocessing,
         "batch_size": batch_size(n),
         "learning_rate": schedule,
         "learning_rate_init": (
@@ -159,7 +167,7 @@ def values_for_one_epoch(estimator, X, network=None):
     Nothing is known of an end, or of the features by the first rows, and rows are set
     aside for nothing.
     """
-    values = automatic_values(estimator, X, network=network)
+    values = automatic_values(estimator, X, network=network, incremental=True)
     unending = {
         name: PLAIN[name]
         for name in (
@@ -168,8 +176,6 @@ def values_for_one_epoch(estimator, X, network=None):
         )
         if name in values
     }
-    if network is None and "preprocessing" in values:
-        unending["preprocessing"] = None
     if "n_members" in values:
         unending["n_members"] = len(getattr(estimator, "members_", [None]))
     return values | unending
@@ -208,27 +214,33 @@ def has_own_penalty(estimator):
         return True
 
 
-def may_preprocess(estimator, X):
-    """Whether X may be read on another scale than its own: nothing is said in that.
+def preprocessing_by_rule(estimator, X, network, incremental):
+    """How a network reads X where nothing is said in that.
 
-    See ``_parameters.check_preprocessing``.
+    Sparse X is read so where it can be made dense, and is left as it is elsewhere. See
+    ``_parameters.check_preprocessing``.
     """
-    return not (
-        sparse.issparse(X)
+    if network is not None:
+        return preprocessing_of(network)
+    others = [estimator.adversarial, estimator.augmentation]
+    if (
+        incremental
         or has_own_penalty(estimator)
-        or estimator.adversarial is not None
-        or estimator.augmentation is not None
-    )
+        or any(value is not None for value in others)
+        or (sparse.issparse(X) and not is_narrow(X))
+    ):
+        return None
+    return "robust"
 
 
-def learns_scales(estimator, X):
-    """Whether scales of the features can be learnt, and X is dense, as they want it.
+def learns_scales(estimator, X, preprocessing):
+    """Whether scales of the features can be learnt, and X is read as dense, for that.
 
     See ``_parameters.check_feature_scaling``.
     """
     others = [estimator.hierarchy, estimator.max_norm]
     return not (
-        sparse.issparse(X)
+        (sparse.issparse(X) and preprocessing is None)
         or has_own_penalty(estimator)
         or is_automatic(estimator.l2)
         or any(value is not None for value in others)

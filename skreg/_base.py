@@ -42,6 +42,7 @@ from skreg._fine_tuning import (
 from skreg._finiteness import keep_finite
 from skreg._input_scaling import (
     InputScaling,
+    densely,
     preprocessing_of,
     refuse_constants,
     warn_of_unscalable,
@@ -1196,12 +1197,6 @@ class BaseRegularizedMLP(
         """How a new network scales X as it reads it, or None."""
         if self.preprocessing is None:
             return None
-        if sparse.issparse(X):
-            raise ValueError(
-                f"preprocessing={self.preprocessing!r} does not support sparse X, in "
-                "which it would leave no zeros. Pass X.toarray(), or set "
-                "preprocessing=None."
-            )
         rows = used_rows(weights)
         scaling = InputScaling.of(X, rows)
         warn_of_unscalable(scaling, X, rows, getattr(self, "feature_names_in_", None))
@@ -1231,7 +1226,10 @@ class BaseRegularizedMLP(
         return training, targets, layer_sizes
 
     def _read(self, X, y, *, reset):
-        """X as a C-contiguous array or CSR of the network's dtype; y as it is."""
+        """X as a C-contiguous array or CSR of the network's dtype; y as it is.
+
+        A network with a scale for X reads an array.
+        """
         given = X
         X, y = read_data(
             self,
@@ -1247,7 +1245,10 @@ class BaseRegularizedMLP(
         warn_of_lost_digits(given, X, getattr(self, "feature_names_in_", None))
         if sparse.issparse(y):
             y = y.toarray()
-        return as_csr_for_kernels(X) if sparse.issparse(X) else X, y
+        if sparse.issparse(X):
+            scales = self.preprocessing == "robust"
+            X = densely(X) if scales else as_csr_for_kernels(X)
+        return X, y
 
     def _check_fitted(self, what="network"):
         """Raise NotFittedError before fit, and AttributeError where there are members.

@@ -85,16 +85,18 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         the first layer, and s takes steps of the rate times this value, without decay
         (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
         W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
-        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 for dense X with
-        hidden layers and "adam" and beside none of these, else 0.
+        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 with hidden layers
+        and "adam" for X that is dense or read so (``preprocessing``) and beside
+        none of these, else 0.
     preprocessing : {"auto", "robust"} or None, default="auto"
-        How the network reads dense X: as it is (None), or each feature as
+        How the network reads X: as it is (None), or each feature as
         3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
         rows: no feature is large, and a value that is far off counts by its logarithm.
-        X itself is not copied, and all else is in its units. Not with
-        ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in `fit`,
-        for dense X with hidden layers and "adam" and beside none of these, nor ``l1``
-        and ``group_l1``, else None.
+        Dense X is not copied, sparse X is made dense; all else is in X's units. Not
+        with ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in
+        `fit` with hidden layers and "adam", for dense X and for sparse X of up to 512
+        features and 2^27 numbers in all, and beside none of these, nor ``l1`` and
+        ``group_l1``, else None.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
     dropout : float, array-like of float or "auto", default="auto"

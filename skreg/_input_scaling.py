@@ -12,6 +12,9 @@ from sklearn.exceptions import DataConversionWarning
 
 # Rows that quantiles are taken of, evenly spaced, and numbers sorted at a time.
 MOST_ROWS, SORTED = 50_000, 2**20
+# Features and numbers up to which sparse X is read as a dense copy by itself: the first
+# layer costs little more than the others, and float32 half a gigabyte at most.
+MOST_DENSE_FEATURES, MOST_DENSE = 512, 2**27
 # Where the logarithm begins, and where z ends, as in the kernels.
 BEND, FAR = 3.0, 1e9
 # The largest |x| that is read.
@@ -22,6 +25,28 @@ def preprocessing_of(network):
     """The value of the parameter that makes such a network."""
     # sparse weights that an older version has made have none
     return "robust" if getattr(network, "scaling", None) is not None else None
+
+
+def is_narrow(X):
+    """Whether sparse X costs little as a dense copy, in time and in memory."""
+    return X.shape[1] <= MOST_DENSE_FEATURES and np.prod(X.shape) <= MOST_DENSE
+
+
+def densely(X):
+    """Sparse X as an array.
+
+    Raises
+    ------
+    ValueError
+        If it would be large.
+    """
+    if np.prod(X.shape) > MOST_DENSE:
+        raise ValueError(
+            "preprocessing='robust' leaves no zeros in sparse X and reads a dense copy "
+            f"of it, of at most {MOST_DENSE} numbers; got X of shape {X.shape}. Scale "
+            "X before, for example with MaxAbsScaler, and set preprocessing=None."
+        )
+    return X.toarray()
 
 
 def refuse_constants(scaling):

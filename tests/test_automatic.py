@@ -139,8 +139,12 @@ def test_scales_of_features_leave_what_speaks_of_them_alone(
     found = values_for(RegularizedMLPClassifier(**params))
     assert found["feature_scaling"] == rate
     assert found["preprocessing"] == preprocessing
-    sparse_X = sparse.csr_array((200, 2))
-    found = automatic_values(RegularizedMLPClassifier(**params), sparse_X)
+    narrow = sparse.csr_array((200, 2))
+    found = automatic_values(RegularizedMLPClassifier(**params), narrow)
+    assert found["feature_scaling"] == (rate if preprocessing else 0)
+    assert found["preprocessing"] == preprocessing
+    wide = sparse.csr_array((200, 513))
+    found = automatic_values(RegularizedMLPClassifier(**params), wide)
     assert found["feature_scaling"] == 0
     assert found["preprocessing"] is None
 

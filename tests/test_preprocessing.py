@@ -294,14 +294,29 @@ def test_what_is_about_X_as_given_is_refused(params, words):
         model.fit(X, y)
 
 
-def test_sparse_rows_are_refused():
+@pytest.mark.parametrize("preprocessing", ["auto", "robust"])
+@pytest.mark.parametrize("container", [sparse.csr_array, sparse.coo_matrix])
+def test_few_sparse_columns_are_read_as_dense_ones(container, preprocessing):
     X, y = load_wine(return_X_y=True)
+    model = RegularizedMLPClassifier(
+        **SMALL, preprocessing=preprocessing, early_stopping=True
+    )
+    expected = clone(model).fit(X, y, X_val=X[::5], y_val=y[::5])
+    model.fit(container(X), y, X_val=container(X[::5]), y_val=y[::5])
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+    assert_array_equal(model.predict_proba(container(X)), model.predict_proba(X))
+    for other in (expected, model):
+        other.set_params(early_stopping=False)
+    expected.partial_fit(X, y)
+    model.partial_fit(container(X), y)
+    assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
+
+
+def test_sparse_rows_that_leave_no_memory_for_dense_ones_are_refused():
+    X = sparse.csr_array((2**20, 1000))
     model = RegularizedMLPClassifier(**SMALL, preprocessing="robust")
-    with pytest.raises(ValueError, match="preprocessing='robust' does not support"):
-        model.fit(sparse.csr_array(X), y)
-    model.fit(X, y)
-    with pytest.raises(ValueError, match="toarray"):
-        model.partial_fit(sparse.csr_array(X), y)
+    with pytest.raises(ValueError, match=r"134217728 numbers; got X of shape"):
+        model.fit(X, np.arange(2**20) % 2)
 
 
 def test_an_adaptation_belongs_to_the_scale_of_its_base():
@@ -379,13 +394,14 @@ def test_lbfgs_reads_the_scale_too():
     assert_allclose(given.predict(X), scaled.predict(read), rtol=1e-6)
 
 
-def test_sparse_validation_data_are_named():
+def test_large_sparse_validation_data_are_named():
     X, y = load_wine(return_X_y=True)
     model = RegularizedMLPClassifier(
         **SMALL, preprocessing="robust", early_stopping=True
     )
-    with pytest.raises(ValueError, match=r"Pass X_val.toarray"):
-        model.fit(X, y, X_val=sparse.csr_array(X), y_val=y)
+    X_val = sparse.csr_array((2**24, X.shape[1]))
+    with pytest.raises(ValueError, match="X_val before"):
+        model.fit(X, y, X_val=X_val, y_val=np.zeros(2**24, int))
 
 
 def test_a_first_call_of_partial_fit_must_say_how_features_vary():
