@@ -25,12 +25,12 @@ from bench_tables import (
     won,
 )
 
-from skreg._automatic import HIDDEN_LAYER_SIZES, MEMBERS, PLAIN
+from skreg._automatic import MEMBERS, PLAIN, SIZES_OF_CLASSES, SIZES_OF_VALUES
 
 ROWS = 2000  # trained on, at most
 # What is one idea: a schedule with its rate and its end.
 INGREDIENTS = {
-    "two layers of 256": ["hidden_layer_sizes"],
+    "two wide layers": ["hidden_layer_sizes"],
     "dropout": ["dropout"],
     "weight decay": ["weight_decay"],
     "one cycle of the rate": [
@@ -43,25 +43,30 @@ INGREDIENTS = {
     "early stopping": ["early_stopping"],
     "four members": ["n_members"],
 }
-# Both depend on one another where one of them is "auto".
-ON = dict.fromkeys(PLAIN, "auto") | {
-    "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
-    "n_members": MEMBERS,
-}
-OF_CLASSIFIERS = "label_smoothing"
+# The number of members depends on whether the sizes are "auto", so both are said.
+ON = dict.fromkeys(PLAIN, "auto") | {"n_members": MEMBERS}
 NOTHING, ALL = "nothing", "all"
 
 
 def variant(name, settings):
     """skreg with some of its defaults."""
+    common = dict(settings)
+    smoothing, sizes = common.pop("label_smoothing"), common.pop("hidden_layer_sizes")
+    of_classes, of_values = (
+        (SIZES_OF_CLASSES, SIZES_OF_VALUES) if sizes == "auto" else (sizes, sizes)
+    )
     return Model(
         name,
         ("skreg",),
         "skreg",
         "RegularizedMLPClassifier",
         "RegularizedMLPRegressor",
-        settings={k: v for k, v in settings.items() if k != OF_CLASSIFIERS},
-        of_classifier={OF_CLASSIFIERS: settings[OF_CLASSIFIERS]},
+        settings=common,
+        of_classifier={
+            "hidden_layer_sizes": of_classes,
+            "label_smoothing": smoothing,
+        },
+        of_regressor={"hidden_layer_sizes": of_values},
     )
 
 

@@ -21,7 +21,8 @@ from skreg.schedules import OneCycle
 
 AUTO = "auto"
 
-HIDDEN_LAYER_SIZES = (256, 256)
+# Functions of one value need a narrower second layer than boundaries of classes.
+SIZES_OF_CLASSES, SIZES_OF_VALUES = (256, 256), (256, 128)
 MEMBERS = 4
 # Of hidden units, for classes and for values, in layers that have so many at least.
 DROPOUT_OF_CLASSES, DROPOUT_OF_VALUES, WIDE = 0.2, 0.1, 64
@@ -125,7 +126,7 @@ def automatic_values(
     if is_automatic(schedule):
         schedule = "one_cycle"
     values = {
-        "hidden_layer_sizes": HIDDEN_LAYER_SIZES,
+        "hidden_layer_sizes": hidden_layer_sizes(estimator),
         "dropout": dropout(estimator) if is_wide(sizes) else 0.0,
         "weight_decay": 0.0 if has_own_penalty(estimator) else WEIGHT_DECAY,
         "feature_scaling": (
@@ -197,6 +198,11 @@ def is_wide(sizes):
     except (TypeError, ValueError):
         # what the check of parameters refuses
         return False
+
+
+def hidden_layer_sizes(estimator):
+    """Those of classes, or those of values."""
+    return SIZES_OF_VALUES if is_regressor(estimator) else SIZES_OF_CLASSES
 
 
 def dropout(estimator):

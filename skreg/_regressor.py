@@ -46,7 +46,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     ----------
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
         Units of each hidden layer. ``()`` is no hidden layer: a linear model. "auto" is
-        ``(256, 256)``.
+        ``(256, 128)``.
     activation : str or array-like of str, default="relu"
         Activation of the hidden layers, one for all or one per layer: "identity",
         "logistic", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu" or

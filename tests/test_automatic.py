@@ -36,7 +36,6 @@ from skreg.schedules import Cosine, OneCycle
 
 BOTH = [RegularizedMLPClassifier, RegularizedMLPRegressor]
 RECIPE = {
-    "hidden_layer_sizes": (256, 256),
     "dropout": 0.2,
     "weight_decay": 0.05,
     "feature_scaling": 6.0,
@@ -51,12 +50,18 @@ RECIPE = {
 }
 OF_TASK = {
     RegularizedMLPClassifier: {
+        "hidden_layer_sizes": (256, 256),
         "dropout": 0.2,
         "max_iter": 40,
         "n_iter_no_change": 15,
         "label_smoothing": 0.02,
     },
-    RegularizedMLPRegressor: {"dropout": 0.1, "max_iter": 60, "n_iter_no_change": 23},
+    RegularizedMLPRegressor: {
+        "hidden_layer_sizes": (256, 128),
+        "dropout": 0.1,
+        "max_iter": 60,
+        "n_iter_no_change": 23,
+    },
 }
 QUICK = {"hidden_layer_sizes": (16,), "max_iter": 10, "random_state": 0}
 
@@ -210,7 +215,8 @@ def test_a_fit_says_what_it_used_and_leaves_the_parameters(cls):
     explicit = clone(model).set_params(**model.automatic_params_).fit(X, y)
     assert not hasattr(explicit, "automatic_params_")
     np.testing.assert_array_equal(explicit.predict(X), model.predict(X))
-    assert [m.hidden_layer_sizes for m in model.members_] == [(256, 256)] * 4
+    sizes = OF_TASK[cls]["hidden_layer_sizes"]
+    assert [m.hidden_layer_sizes for m in model.members_] == [sizes] * 4
 
 
 def test_a_single_network_keeps_what_it_used_too():
