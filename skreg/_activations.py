@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from math import sqrt
 
+from skreg._kernels._tables import ACTIVATIONS as NUMBERS
+
 
 @dataclass(frozen=True)
 class Activation:
@@ -10,17 +12,21 @@ class Activation:
 
     Attributes
     ----------
-    kernel : int
-        The number in ``_kernels/activations.pxd``.
+    name : str
     bound : callable
         ``bound(fan_in, fan_out)``: weights start uniform in ``[-bound, bound]``.
     formula : str
         For the documentation.
     """
 
-    kernel: int
+    name: str
     bound: callable
     formula: str
+
+    @property
+    def kernel(self):
+        """The number that the kernels know it by."""
+        return NUMBERS[self.name]
 
 
 def glorot(fan_in, fan_out):
@@ -44,14 +50,17 @@ def lecun(fan_in, fan_out):
 
 
 ACTIVATIONS = {
-    "identity": Activation(0, glorot, "z"),
-    "logistic": Activation(1, glorot_logistic, "1 / (1 + exp(-z))"),
-    "tanh": Activation(2, glorot, "tanh(z)"),
-    "relu": Activation(3, glorot, "max(z, 0)"),
-    "leaky_relu": Activation(4, glorot, "max(z, z / 100)"),
-    "elu": Activation(5, glorot, "z if z > 0 else exp(z) - 1"),
-    "selu": Activation(6, lecun, "1.0507 (z if z > 0 else 1.6733 (exp(z) - 1))"),
-    "gelu": Activation(7, glorot, "z Phi(z)"),
-    "silu": Activation(8, glorot, "z / (1 + exp(-z))"),
-    "mish": Activation(9, glorot, "z tanh(log(1 + exp(z)))"),
+    activation.name: activation
+    for activation in [
+        Activation("identity", glorot, "z"),
+        Activation("logistic", glorot_logistic, "1 / (1 + exp(-z))"),
+        Activation("tanh", glorot, "tanh(z)"),
+        Activation("relu", glorot, "max(z, 0)"),
+        Activation("leaky_relu", glorot, "max(z, z / 100)"),
+        Activation("elu", glorot, "z if z > 0 else exp(z) - 1"),
+        Activation("selu", lecun, "1.0507 (z if z > 0 else 1.6733 (exp(z) - 1))"),
+        Activation("gelu", glorot, "z Phi(z)"),
+        Activation("silu", glorot, "z / (1 + exp(-z))"),
+        Activation("mish", glorot, "z tanh(log(1 + exp(z)))"),
+    ]
 }

@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import assert_all_finite
 
-from skreg._kernels import engine
+from skreg._kernels._tables import AUGMENTATION, AUGMENTATIONS
 from skreg.augmentation import Augmentation, Compose
 
 RULE = (
@@ -91,10 +91,10 @@ def check_augmentable(functions, augmentations, X):
 
 def kernel_table(augmentations):
     """The augmentations as the kernels read them."""
-    table = np.zeros(len(augmentations), dtype=engine.AUGMENTATION)
+    table = np.zeros(len(augmentations), dtype=AUGMENTATION)
     for row, step in zip(table, augmentations, strict=True):
         for name, value in step._entry().items():
-            row[name] = value
+            row[name] = AUGMENTATIONS[value] if name == "kind" else value
     return table
 
 

@@ -8,9 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Where it stands: the numbers in _kernels/batch_norm.pxd.
-POSITIONS = {None: 0, "before": 1, "after": 2}
-
 # Added to the variance.
 EPSILON = 1e-5
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from skreg._kernels._tables import LOSSES as NUMBERS
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -12,7 +14,7 @@ class Loss:
     Attributes
     ----------
     kernel : int
-        The number in ``_kernels/losses.pxd``.
+        Its number there, see ``_kernels/_tables.pyx``.
     out_activation : str
         Name of the inverse link, as in ``out_activation_``.
     best_constant : callable
@@ -116,28 +118,34 @@ def log_share(y, weights, parameter=None):
 
 
 REGRESSION_LOSSES = {
-    "squared_error": Loss(0, "identity", mean),
+    "squared_error": Loss(NUMBERS["squared_error"], "identity", mean),
     "absolute_error": Loss(
-        1, "identity", median, bounded_gradient=True, has_kinks=True
+        NUMBERS["absolute_error"],
+        "identity",
+        median,
+        bounded_gradient=True,
+        has_kinks=True,
     ),
     "huber": Loss(
-        2,
+        NUMBERS["huber"],
         "identity",
         huber_location,
         parameter="huber_delta",
         bounded_gradient=True,
     ),
     "quantile": Loss(
-        3,
+        NUMBERS["quantile"],
         "identity",
         quantile,
         parameter="quantile",
         bounded_gradient=True,
         has_kinks=True,
     ),
-    "poisson": Loss(4, "exp", log_mean, standardizable=False, smallest=0.0),
+    "poisson": Loss(
+        NUMBERS["poisson"], "exp", log_mean, standardizable=False, smallest=0.0
+    ),
     "gamma": Loss(
-        5,
+        NUMBERS["gamma"],
         "exp",
         log_mean,
         standardizable=False,
@@ -148,8 +156,12 @@ REGRESSION_LOSSES = {
 }
 
 # p (1 - p), of predictions that are mostly sure
-BINARY_LOG_LOSS = Loss(6, "logistic", logit_mean, curvature=0.05)
-MULTINOMIAL_LOG_LOSS = Loss(7, "softmax", log_share, curvature=0.05)
+BINARY_LOG_LOSS = Loss(
+    NUMBERS["binary_log_loss"], "logistic", logit_mean, curvature=0.05
+)
+MULTINOMIAL_LOG_LOSS = Loss(
+    NUMBERS["multinomial_log_loss"], "softmax", log_share, curvature=0.05
+)
 
 
 def loss_name(loss):

@@ -12,6 +12,7 @@ from skreg._activations import ACTIVATIONS, glorot
 from skreg._augmentation import kernel_table
 from skreg._input_scaling import InputScaling
 from skreg._kernels import engine
+from skreg._kernels._tables import NORM_POSITIONS
 from skreg._losses import Loss
 
 
@@ -321,7 +322,7 @@ class Network:
             regularizers = {
                 "dropout": settings.dropout,
                 "input_dropout": settings.input_dropout,
-                "batch_norm": _batch_norm.POSITIONS[self.batch_norm],
+                "batch_norm": NORM_POSITIONS[self.batch_norm],
                 "norm_epsilon": _batch_norm.EPSILON,
                 "label_smoothing": settings.label_smoothing,
                 "max_grad_norm": settings.max_grad_norm,

@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import _BaseComposition
 
 from skreg._documentation import DocumentationLinkMixin
-from skreg._kernels import engine
+from skreg._kernels._tables import AUGMENTATION
 from skreg._persistence import VersionedMixin
 
 __all__ = [
@@ -29,19 +29,6 @@ __all__ = [
     "ImageShift",
     "Mixup",
 ]
-
-# What the compiled kernels know, by the numbers of _kernels/augmentation_types.pxd.
-GAUSSIAN_NOISE = 0
-FEATURE_SCALING = 1
-SAMPLE_SCALING = 2
-FEATURE_MASKING = 3
-MIXUP = 4
-FEATURE_CUTMIX = 5
-IMAGE_CUTMIX = 6
-HORIZONTAL_FLIP = 7
-VERTICAL_FLIP = 8
-IMAGE_SHIFT = 9
-IMAGE_SCALE = 10
 
 
 class Augmentation(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
@@ -59,7 +46,7 @@ class Augmentation(DocumentationLinkMixin, VersionedMixin, BaseEstimator):
         raise NotImplementedError
 
     def _entry(self):
-        """The fields of the kernels' table that are not zero, as a dict."""
+        """The fields of the kernels' table that are not zero, the kind by name."""
         raise NotImplementedError
 
     def _refuse(self, name, rule, remedy):
@@ -166,7 +153,7 @@ class GaussianNoise(Augmentation):
         return self.scale == 0
 
     def _entry(self):
-        return {"kind": GAUSSIAN_NOISE, "strength": self.scale}
+        return {"kind": "gaussian_noise", "strength": self.scale}
 
 
 class FeatureScaling(Augmentation):
@@ -220,7 +207,7 @@ class FeatureScaling(Augmentation):
         return self.scale == 0
 
     def _entry(self):
-        kind = FEATURE_SCALING if self.per == "feature" else SAMPLE_SCALING
+        kind = "feature_scaling" if self.per == "feature" else "sample_scaling"
         return {"kind": kind, "strength": self.scale}
 
 
@@ -273,7 +260,7 @@ class FeatureMasking(Augmentation):
         return self.rate == 0
 
     def _entry(self):
-        return {"kind": FEATURE_MASKING, "strength": self.rate, "fill": self.fill}
+        return {"kind": "feature_masking", "strength": self.rate, "fill": self.fill}
 
 
 class _Mixing(Augmentation):
@@ -352,7 +339,7 @@ class Mixup(_Mixing):
         self.probability = probability
 
     def _kind(self):
-        return MIXUP
+        return "mixup"
 
 
 class CutMix(_Mixing):
@@ -408,7 +395,7 @@ class CutMix(_Mixing):
             self._check_shape()
 
     def _kind(self):
-        return FEATURE_CUTMIX if self.shape is None else IMAGE_CUTMIX
+        return "feature_cutmix" if self.shape is None else "image_cutmix"
 
 
 class ImageFlip(Augmentation):
@@ -459,7 +446,7 @@ class ImageFlip(Augmentation):
         return self.probability == 0
 
     def _entry(self):
-        kind = HORIZONTAL_FLIP if self.axis == "horizontal" else VERTICAL_FLIP
+        kind = "horizontal_flip" if self.axis == "horizontal" else "vertical_flip"
         return {"kind": kind, "probability": self.probability, **self._image()}
 
 
@@ -517,7 +504,7 @@ class ImageShift(Augmentation):
 
     def _entry(self):
         return {
-            "kind": IMAGE_SHIFT,
+            "kind": "image_shift",
             "strength": self.pixels,
             "fill": self.fill,
             **self._image(),
@@ -574,7 +561,7 @@ class ImageScale(Augmentation):
 
     def _entry(self):
         return {
-            "kind": IMAGE_SCALE,
+            "kind": "image_scale",
             "strength": self.scale,
             "fill": self.fill,
             **self._image(),
@@ -669,5 +656,5 @@ class Compose(DocumentationLinkMixin, VersionedMixin, _BaseComposition):
 
 def beta_quantiles(alpha):
     """Quantiles of Beta(alpha, alpha) at even steps from 0 to 1."""
-    n = engine.AUGMENTATION["quantiles"].shape[0]
+    n = AUGMENTATION["quantiles"].shape[0]
     return betaincinv(alpha, alpha, np.linspace(0, 1, n))

@@ -7,8 +7,8 @@ from reference import KINKED_ACTIVATIONS, KINKED_LOSSES, NORM_EPSILON
 from scipy import sparse
 
 from skreg._activations import ACTIVATIONS
-from skreg._batch_norm import POSITIONS
 from skreg._kernels import engine
+from skreg._kernels._tables import NORM_POSITIONS
 from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS, REGRESSION_LOSSES
 
 LOSSES = REGRESSION_LOSSES | {
@@ -64,7 +64,7 @@ def engine_of(network, dtype=np.float64, **settings):
         dtype,
         dropout=network.dropout or None,
         input_dropout=network.input_dropout,
-        batch_norm=POSITIONS[network.batch_norm],
+        batch_norm=NORM_POSITIONS[network.batch_norm],
         norm_epsilon=NORM_EPSILON,
         residual=network.residual,
         skip=network.skip,

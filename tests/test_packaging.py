@@ -109,6 +109,7 @@ def test_stub_says_what_the_compiled_module_has(path):
         "_cpu": _kernels._cpu,
         "_engine": _kernels.engine,
         "_sparse_weights": _kernels.sparse_weights,
+        "_tables": _kernels._tables,
         "_units": _kernels.units,
     }
     stub = described_by_stub(

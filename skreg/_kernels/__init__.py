@@ -29,14 +29,16 @@ Where things are:
 - ``loops.pxd``        the loops over batches, as every thread of a team runs them
 - ``signals.pxd``      Ctrl-C, between and within batches
 - ``_engine.pyx``      data and buffers, and what Python calls to run these loops
+- ``_tables.pyx``      structs as dtypes, and numbers of what Python asks for by name
 - ``_sparse_weights.pyx``  the same for predictions with sparse weights
 - ``_units.pyx``       single kernels opened to Python, for tests, documentation and
   what a fitted network needs of them
 
 The ``.pxd`` files hold inline functions for float and double; each ``.pyx`` is one
-translation unit that includes them. Both are built for every instruction set in
-``meson.build``. Importing this package chooses the best that the processor has; the
-environment variable ``SKREG_ISA`` forces one of ``baseline``, ``v3`` and ``v4``.
+translation unit that includes them. All but ``_tables`` and ``_cpu`` are built for
+every instruction set in ``meson.build``. Importing this package chooses the best that
+the processor has; the environment variable ``SKREG_ISA`` forces one of ``baseline``,
+``v3`` and ``v4``.
 """
 
 import os

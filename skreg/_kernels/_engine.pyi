@@ -8,7 +8,6 @@ from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_array, csr_matrix
 
 CHUNK_ROWS: int
-AUGMENTATION: np.dtype[np.void]
 
 _Floats: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _Key: TypeAlias = tuple[int, int]

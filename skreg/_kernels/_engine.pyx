@@ -12,7 +12,7 @@ from skreg._kernels.arrays cimport (
     address, aligned, check_compressed, typed_address, writable_address)
 from skreg._kernels.augmentation_images cimport image_offsets, image_scratch
 from skreg._kernels.augmentation_mixing cimport mixes
-from skreg._kernels.augmentation_types cimport N_KINDS, QUANTILES, Augmentation
+from skreg._kernels.augmentation_types cimport N_KINDS, Augmentation
 from skreg._kernels.backward cimport SEGMENTS_PER_LAYER, Training
 from skreg._kernels.batch_norm cimport AFTER, NO_NORM, Norm
 from skreg._kernels.dropout cimport mask_size
@@ -40,6 +40,8 @@ import math
 
 import numpy as np
 
+from skreg._kernels._tables import AUGMENTATION, FACTORS, LAYER, RATES, SEGMENT
+
 cnp.import_array()
 
 # Rows of a chunk where the batch size is free: prediction and full-batch gradients.
@@ -51,31 +53,6 @@ cdef enum:
     OPERATIONS_FOR_WHOLE = 1500
 
 CHUNK_ROWS = DEFAULT_ROWS
-
-_LAYER = np.dtype([
-    ("n_in", np.intp), ("n_out", np.intp), ("weights", np.intp), ("bias", np.intp),
-    ("activation", np.intc), ("norm", np.intc), ("residual", np.intc),
-    ("dropout", np.float64)], align=True)
-_SEGMENT = np.dtype([
-    ("start", np.intp), ("size", np.intp),
-    ("l1", np.float64), ("l2", np.float64), ("weight_decay", np.float64),
-    ("max_norm", np.float64), ("group_l1", np.float64), ("hierarchy", np.float64),
-    ("anchor", np.float64), ("row", np.intp), ("frozen", np.intc)], align=True)
-_RATES = np.dtype([
-    ("learning_rate", np.float64), ("corrected", np.float64),
-    ("first_share", np.float64), ("second_root", np.float64),
-    ("average_share", np.float64)], align=True)
-_FACTORS = np.dtype([
-    ("rank", np.intp), ("a", np.intp), ("b", np.intp), ("scale", np.float64)],
-    align=True)
-AUGMENTATION = np.dtype([
-    ("kind", np.intc), ("strength", np.float64), ("fill", np.float64),
-    ("probability", np.float64), ("height", np.intp), ("width", np.intp),
-    ("channels", np.intp), ("quantiles", np.float64, (QUANTILES,))], align=True)
-# tables of these types are handed to the kernels as arrays of the structs
-assert _LAYER.itemsize == sizeof(Layer) and _SEGMENT.itemsize == sizeof(Segment)
-assert _RATES.itemsize == sizeof(Rates) and _FACTORS.itemsize == sizeof(Factors)
-assert AUGMENTATION.itemsize == sizeof(Augmentation)
 
 
 def max_threads():
@@ -272,7 +249,7 @@ cdef class Engine:
             raise ValueError(f"unknown activation among {activations}")
         self.single = self.dtype == np.float32
         self.buffers = []
-        self.layers = np.zeros(n_layers, dtype=_LAYER)
+        self.layers = np.zeros(n_layers, dtype=LAYER)
         reaches = checked_reaches(residual, layer_sizes)
         if batch_norm == AFTER and any(reaches):
             # its way back needs the room that a connection's gradient is kept in
@@ -466,17 +443,18 @@ cdef class Engine:
         if trained is not None:
             weights = np.reshape(np.array(trained[0], dtype=bool), n_matrices)
         shrinks = weights[0] and weights[n_layers:].all()
-        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_SEGMENT)
+        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=SEGMENT)
         table["max_norm"] = np.inf
         for m in range(n_matrices):
             matrix = matrix_of(&self.net, m)
             bound = np.inf if max_norm is None else max_norm[m]
-            table[m, 0] = (
-                matrix.start, matrix.n_in * matrix.n_out, l1[m], l2[m], weight_decay,
-                bound, 0.0, 0.0, 0.0, 0, False)
+            segment = table[m, 0]
+            segment["start"], segment["size"] = matrix.start, matrix.n_in * matrix.n_out
+            segment["l1"], segment["l2"] = l1[m], l2[m]
+            segment["weight_decay"], segment["max_norm"] = weight_decay, bound
             if shrinks and (m == 0 or m == n_layers):
-                table[m, 0]["group_l1"] = group_l1
-                table[m, 0]["hierarchy"] = hierarchy or 0.0
+                segment["group_l1"] = group_l1
+                segment["hierarchy"] = hierarchy or 0.0
         for l, layer in enumerate(self.layers):
             norm = layer["bias"] + layer["n_out"]
             table[l, 1]["start"], table[l, 1]["size"] = layer["bias"], layer["n_out"]
@@ -584,7 +562,7 @@ cdef class Engine:
             raise ValueError("order must have one element per row")
         if order is not None and key is None:
             raise ValueError("a shuffle needs a key")
-        if segments.dtype != _SEGMENT:
+        if segments.dtype != SEGMENT:
             raise ValueError("segments must come from Engine.segments")
         state.adam = optimizer.adam
         state.beta_1 = optimizer.beta_1
@@ -612,7 +590,7 @@ cdef class Engine:
             kept_statistics = np.empty_like(statistics.values)
             loop.kept_statistics = address(kept_statistics)
         threads = min(threads, self.threads)
-        rates = np.empty(learning_rates.shape[0], dtype=_RATES)
+        rates = np.empty(learning_rates.shape[0], dtype=RATES)
         for step in range(learning_rates.shape[0]):
             rates[step] = rates_of(
                 &state, learning_rates[step], loop.before + step + 1,
@@ -695,7 +673,7 @@ cdef class Engine:
     cdef point_to_factors(self, LowRank* low, low_rank):
         """The factors of all matrices; returns the table that must outlive `low`."""
         cdef Py_ssize_t n_layers = self.net.n_layers
-        table = np.zeros(matrix_count(&self.net), dtype=_FACTORS)
+        table = np.zeros(matrix_count(&self.net), dtype=FACTORS)
         # theta has none
         layers = table[:n_layers]
         if not len(low_rank.ranks) == len(low_rank.scales) == n_layers:
