@@ -32,7 +32,7 @@ FEATURE_SCALING = 6.0
 LABEL_SMOOTHING = 0.02
 RATE_OF_ONE_CYCLE = 3e-3
 # Fewer rows are too few to set some of them aside.
-ROWS_TO_VALIDATE = 100
+ROWS_TO_VALIDATE = 30
 # Epochs, of classes and of values, up to so many rows; beyond them fewer, that see as
 # many rows in all, but a few at least.
 EPOCHS_OF_CLASSES, EPOCHS_OF_VALUES = 40, 60
@@ -92,6 +92,7 @@ def those_open(values, estimator):
 def automatic_values(
     estimator,
     X=None,
+    y=None,
     sample_weight=None,
     *,
     validates=False,
@@ -103,8 +104,8 @@ def automatic_values(
     Parameters
     ----------
     estimator : estimator
-    X, sample_weight : as given to fit
-        The number of rows counts, of those with a weight.
+    X, y, sample_weight : as given to fit
+        The number of rows counts, of those with a weight, and that of classes.
     validates : bool
         Whether rows to validate on are given.
     network : Network or None
@@ -141,7 +142,7 @@ def automatic_values(
             else PLAIN["learning_rate_init"]
         ),
         "max_iter": epochs(estimator, n) if has_end(schedule) else PLAIN["max_iter"],
-        "early_stopping": validates or n >= ROWS_TO_VALIDATE,
+        "early_stopping": validates or may_set_aside(estimator, y, n),
         "n_iter_no_change": (
             patience(estimator, n) if has_end(schedule) else PLAIN["n_iter_no_change"]
         ),
@@ -263,6 +264,24 @@ def number_of_rows(X, sample_weight):
             return _num_samples(X)
         return int(np.count_nonzero(np.asarray(sample_weight)))
     except (TypeError, ValueError):
+        return 0
+
+
+def may_set_aside(estimator, y, n):
+    """Whether rows are set aside: with a place for each class or label among them."""
+    fraction = estimator.validation_fraction
+    if n < ROWS_TO_VALIDATE or not isinstance(fraction, Real):
+        return False
+    return is_regressor(estimator) or number_of_classes(y) <= math.ceil(fraction * n)
+
+
+def number_of_classes(y):
+    """Classes, or labels of an indicator; of what is refused later, none."""
+    try:
+        if sparse.issparse(y) or (np.ndim(y) == 2 and np.shape(y)[1] > 1):
+            return y.shape[1]
+        return len(set(np.ravel(y).tolist()))
+    except (TypeError, ValueError, AttributeError, IndexError):
         return 0
 
 

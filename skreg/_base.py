@@ -287,6 +287,7 @@ class BaseRegularizedMLP(
         values = automatic_values(
             self,
             X,
+            y,
             sample_weight,
             validates=X_val is not None,
             network=self._trained_network() if self.warm_start else None,
@@ -510,11 +511,9 @@ class BaseRegularizedMLP(
     @_fit_context(prefer_skip_nested_validation=True)
     def _adapt(self, base, options, params, given, given_for_validation):
         """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
-        X, _, sample_weight = given
         values = automatic_values(
             self,
-            X,
-            sample_weight,
+            *given,
             validates=given_for_validation[0] is not None,
             network=base._network,
         )

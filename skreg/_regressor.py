@@ -219,7 +219,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     early_stopping : bool or "auto", default="auto"
         Stop when the score on validation data has not improved by ``tol`` for
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
-        "auto" is True with hidden layers and "adam" from 100 rows on, or if `fit` is
+        "auto" is True with hidden layers and "adam" from 30 rows on, or if `fit` is
         given ``X_val`` and ``y_val``, else False.
     validation_fraction : float, default=0.1
         Share of the rows set aside for that, in (0, 1), unless `fit` is given

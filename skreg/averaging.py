@@ -72,7 +72,7 @@ class StochasticWeightAveraging(DocumentationLinkMixin, VersionedMixin, BaseEsti
 
     Works best where the rate stays high: with ``learning_rate="constant"``, which with
     hidden layers is not the default. Training goes on for ``max_iter`` epochs then too,
-    unless ``early_stopping`` ends it, which is on by default from 100 rows on.
+    unless ``early_stopping`` ends it, which is on by default from 30 rows on.
     Predictions and ``coefs_`` are those of the average. ``weight_averaging="swa"`` is
     this with its defaults.
 

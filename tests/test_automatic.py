@@ -190,11 +190,19 @@ def test_rows_decide_on_epochs_batches_and_validation():
         *(16, 16, 32, 128, 128, 512)
     ]
     model = RegularizedMLPClassifier()
-    assert not values_for(model, 99)["early_stopping"]
-    assert values_for(model, 100)["early_stopping"]
+    assert not values_for(model, 29)["early_stopping"]
+    assert values_for(model, 30)["early_stopping"]
     assert values_for(model, 20, validates=True)["early_stopping"]
+    # a place for each class, or label
+    for n_classes, on in [(3, True), (4, False)]:
+        classes = np.arange(30) % n_classes
+        assert values_for(model, 30, y=classes)["early_stopping"] is on
+        assert values_for(model, 30, y=classes.astype(str))["early_stopping"] is on
+        labels = sparse.csr_array((30, n_classes))
+        assert values_for(model, 30, y=labels)["early_stopping"] is on
+        assert values_for(model, 30, y=labels.toarray())["early_stopping"] is on
     # of the rows, those with a weight
-    weights = np.r_[np.ones(50), np.zeros(950)]
+    weights = np.r_[np.ones(29), np.zeros(971)]
     assert not values_for(model, sample_weight=weights)["early_stopping"]
 
 
@@ -264,6 +272,14 @@ def test_few_rows(n):
             y = np.arange(n)
             model = RegularizedMLPClassifier(random_state=0).fit(X, y)
             assert model.predict_proba(X).shape == (n, n)
+
+
+@pytest.mark.parametrize("Y", [np.eye(100, dtype=int), np.arange(100) // 2])
+def test_rows_that_validation_would_take_from_their_class_all_train(Y):
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    model = RegularizedMLPClassifier(random_state=0, max_iter=2).fit(X, Y)
+    assert not model.automatic_params_["early_stopping"]
+    assert model.predict(X).shape == Y.shape
 
 
 def test_sparse_rows_of_many_columns():
