@@ -57,7 +57,7 @@ from skreg._members import (
     partial_fit_members,
     refuse_another_number,
 )
-from skreg._network import Network, Views, zero_share
+from skreg._network import Network, Views, read_only, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, WRITTEN, Optimizer
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
@@ -789,15 +789,23 @@ class BaseRegularizedMLP(
 
     @property
     def folded_coefs_(self):
-        """Weight matrices of a network without norms that predicts the same."""
+        """Weight matrices of a network without norms that predicts the same.
+
+        They are computed from ``coefs_``, and so read-only.
+        """
         self._check_fitted("folded_coefs_")
-        return [W.astype(self._network.dtype) for W in self._network.folded()[0]]
+        return self._computed(self._network.folded()[0])
 
     @property
     def folded_intercepts_(self):
-        """Biases of the same."""
+        """Biases of the same; read-only, too."""
         self._check_fitted("folded_intercepts_")
-        return [b.astype(self._network.dtype) for b in self._network.folded()[1]]
+        return self._computed(self._network.folded()[1])
+
+    def _computed(self, arrays):
+        """Arrays in the network's dtype that refuse to be changed, as a tuple does."""
+        dtype = self._network.dtype
+        return tuple(read_only(array.astype(dtype, copy=False)) for array in arrays)
 
     def input_gradient(self, X, y):
         """Gradient of each row's loss by its features.

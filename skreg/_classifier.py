@@ -257,15 +257,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Without hidden layers only: the weights as in
         :class:`~sklearn.linear_model.LogisticRegression`, one row for two classes, else
-        one per class or label; CSR after ``sparsify``. Read only.
+        one per class or label; CSR after ``sparsify``. Read-only: set
+        ``coefs_``.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The constants beside them: ``X @ coef_.T + intercept_`` are the log odds, or the
         logits.
-    folded_coefs_ : list of ndarray of shape (n_in, n_out)
+    folded_coefs_ : tuple of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
-        ``coefs_`` where there is none.
-    folded_intercepts_ : list of ndarray of shape (n_out,)
-        Its biases.
+        those of ``coefs_`` where there is none. Read-only: set ``coefs_``.
+    folded_intercepts_ : tuple of ndarray of shape (n_out,)
+        Its biases, read-only, too.
     l1_ : list of float
         Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.

@@ -272,15 +272,16 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Without hidden layers only: the weights as in
         :class:`~sklearn.linear_model.Ridge`, in the unit of y; CSR of shape
-        (n_outputs, n_features) after ``sparsify``. Read only.
+        (n_outputs, n_features) after ``sparsify``. Read-only: set
+        ``coefs_``.
     intercept_ : float or ndarray of shape (n_outputs,)
         The constant beside them: ``X @ coef_.T + intercept_`` is the prediction, or its
         logarithm for "poisson" and "gamma".
-    folded_coefs_ : list of ndarray of shape (n_in, n_out)
+    folded_coefs_ : tuple of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
-        ``coefs_`` where there is none.
-    folded_intercepts_ : list of ndarray of shape (n_out,)
-        Its biases.
+        those of ``coefs_`` where there is none. Read-only: set ``coefs_``.
+    folded_intercepts_ : tuple of ndarray of shape (n_out,)
+        Its biases, read-only, too.
     l1_ : list of float
         Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
