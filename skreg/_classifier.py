@@ -15,6 +15,7 @@ from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects
+from skreg._scoring import weights_for_metrics
 from skreg._transaction import atomic, settled
 from skreg._validation import moderate, refuse_bad_weights
 
@@ -535,7 +536,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         refuse_objects(y, "y", labels=True)
         if self._multilabel:
             check_indicator(y.toarray() if hasattr(y, "toarray") else np.asarray(y))
-        return super().score(X, y, sample_weight)
+        return super().score(X, y, weights_for_metrics(sample_weight))
 
     def predict(self, X):
         """Predict classes.

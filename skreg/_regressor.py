@@ -16,6 +16,7 @@ from skreg._losses import REGRESSION_LOSSES
 from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects, refuse_times
+from skreg._scoring import values_for_r2, weights_for_metrics
 from skreg._target_scale import (
     FEWEST_ROWS,
     LogLevel,
@@ -600,12 +601,18 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Returns
         -------
         score : float
-            At most 1; the mean over outputs.
+            At most 1; the mean over outputs. It does not depend on the unit of y and
+            the weights, however large or small these are.
         """
+        # imported for a score only, as RegressorMixin has it
+        from sklearn.metrics import r2_score
+
         check_is_fitted(self)
         refuse_times(y, "y")
         refuse_objects(y, "y", labels=False)
-        return super().score(X, y, sample_weight)
+        y, predicted = values_for_r2(y, self.predict(X))
+        weights = weights_for_metrics(sample_weight)
+        return r2_score(y, predicted, sample_weight=weights)
 
     # ---------------------------------------------------------------------- targets
 

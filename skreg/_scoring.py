@@ -8,10 +8,51 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.metadata_routing import _routing_enabled
 
+from skreg._target_scale import power_of_two
+
 REMEDY = (
     "Use scoring='loss', raise validation_fraction, pass X_val and y_val that it can "
     "score, or take another scorer."
 )
+
+
+def weights_for_metrics(weights):
+    """Weights whose sum is no overflow; what is not for a metric is left for its error.
+
+    Only the ratios of weights count, and extreme ones are divided by a power of two.
+    """
+    array = finite_numbers(weights)
+    if array is None or not array.size:
+        return weights
+    return array / power_of_two(np.abs(array).max())
+
+
+def values_for_r2(y, predicted):
+    """Targets and predictions whose squares neither overflow nor vanish.
+
+    R2 is the same on any scale of an output. The rest as in `weights_for_metrics`.
+    """
+    true = finite_numbers(y)
+    fits = true is not None and true.size == predicted.size
+    if not fits or not np.isfinite(predicted).all():
+        return y, predicted
+    columns = [np.abs(a.reshape(len(predicted), -1)) for a in (true, predicted)]
+    unit = power_of_two(np.maximum(*(c.max(axis=0) for c in columns)))
+    if unit.size == 1:
+        unit = unit[0]
+    return true / unit, predicted / unit
+
+
+def finite_numbers(values):
+    """An array-like as floats, or None where it is nothing of the kind."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        return None
+    if array.dtype.kind not in "biuf":
+        return None
+    array = array.astype(np.float64)
+    return array if np.isfinite(array).all() else None
 
 
 def takes_weights(scorer):
