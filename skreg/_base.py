@@ -63,7 +63,12 @@ from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
-from skreg._reading import errors_about, read_data, warn_of_lost_digits
+from skreg._reading import (
+    errors_about,
+    errors_name_the_column,
+    read_data,
+    warn_of_lost_digits,
+)
 from skreg._schedules import new_schedule
 from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
@@ -1297,6 +1302,7 @@ class BaseRegularizedMLP(
         inputs = network.inputs
         gathers = inputs is not None and len(inputs) < X.shape[1]
         fills = preprocessing_of(network) is not None and sparse.issparse(X)
+        names = getattr(self, "feature_names_in_", None)
         in_parts = gathers or fills
         for rows, part in parts_for_kernels(X, network.dtype, in_parts=in_parts):
             if fills:
@@ -1304,7 +1310,10 @@ class BaseRegularizedMLP(
                 part = part.toarray()
             # checked here, where a number may have become too large for the dtype; the
             # first look is a sum, which may overflow
-            with np.errstate(over="ignore", invalid="ignore"):
+            with (
+                np.errstate(over="ignore", invalid="ignore"),
+                errors_name_the_column(part, names=names),
+            ):
                 assert_all_finite(
                     part, estimator_name=type(self).__name__, input_name="X"
                 )

@@ -211,7 +211,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
-        weights of the rows if it takes ``sample_weight``.
+        weights of the rows if it takes ``sample_weight``. A function may return -inf
+        for an epoch that cannot be scored; nan and +inf are errors.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999

@@ -226,7 +226,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
-        weights of the rows if it takes ``sample_weight``.
+        weights of the rows if it takes ``sample_weight``. A function may return -inf
+        for an epoch that cannot be scored; nan and +inf are errors.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -572,8 +573,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if not hasattr(self, "members_"):
             raise ValueError(
                 "return_std=True needs several networks, whose predictions differ; "
-                f"this estimator was fitted with n_members={self.n_members}. Fit it "
-                "with n_members=4, for example."
+                f"this estimator was fitted with one (n_members={self.n_members!r}). "
+                "Fit it with n_members=4, for example."
             )
         return self._values(X), np.std(
             [member._values(X) for member in self.members_], axis=0
