@@ -317,21 +317,21 @@ class BaseRegularizedMLP(
             return self
         view = object.__new__(type(self))
         before = dict(vars(self))
-        vars(view).update(before, _given_by=self, **values)
+        vars(view).update(before, _given_by=self, automatic_params_=values, **values)
         try:
             call(view)
         except TrainingInterrupted as interrupt:
-            self._take_over(view, before, values)
+            self._take_over(view, before)
             interrupt.estimator = self
             raise
-        self._take_over(view, before, values)
+        self._take_over(view, before)
         return self
 
-    def _take_over(self, view, before, values):
+    def _take_over(self, view, before):
         """What a view has learnt, and forgotten."""
         for name in before.keys() - vars(view).keys():
             del vars(self)[name]
-        vars(self).update(view._learnt(), automatic_params_=values)
+        vars(self).update(view._learnt())
 
     def _learnt(self):
         """All attributes but parameters, of a view."""
