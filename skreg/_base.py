@@ -58,13 +58,18 @@ from skreg._members import (
     partial_fit_members,
     refuse_another_number,
 )
-from skreg._network import Network, Views, zero_share
+from skreg._network import Network, Views, read_only, zero_share
 from skreg._optimizers import STOCHASTIC_SOLVERS, WRITTEN, Optimizer
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._pruning import pruned as pruned_network
-from skreg._reading import errors_about, read_data, warn_of_lost_digits
+from skreg._reading import (
+    errors_about,
+    errors_name_the_column,
+    read_data,
+    warn_of_lost_digits,
+)
 from skreg._schedules import new_schedule
 from skreg._scoring import Score
 from skreg._sparse_network import SparseNetwork
@@ -314,21 +319,21 @@ class BaseRegularizedMLP(
             return self
         view = object.__new__(type(self))
         before = dict(vars(self))
-        vars(view).update(before, _given_by=self, **values)
+        vars(view).update(before, _given_by=self, automatic_params_=values, **values)
         try:
             call(view)
         except TrainingInterrupted as interrupt:
-            self._take_over(view, before, values)
+            self._take_over(view, before)
             interrupt.estimator = self
             raise
-        self._take_over(view, before, values)
+        self._take_over(view, before)
         return self
 
-    def _take_over(self, view, before, values):
+    def _take_over(self, view, before):
         """What a view has learnt, and forgotten."""
         for name in before.keys() - vars(view).keys():
             del vars(self)[name]
-        vars(self).update(view._learnt(), automatic_params_=values)
+        vars(self).update(view._learnt())
 
     def _learnt(self):
         """All attributes but parameters, of a view."""
@@ -789,15 +794,23 @@ class BaseRegularizedMLP(
 
     @property
     def folded_coefs_(self):
-        """Weight matrices of a network without norms that predicts the same."""
+        """Weight matrices of a network without norms that predicts the same.
+
+        They are computed from ``coefs_``, and so read-only.
+        """
         self._check_fitted("folded_coefs_")
-        return [W.astype(self._network.dtype) for W in self._network.folded()[0]]
+        return self._computed(self._network.folded()[0])
 
     @property
     def folded_intercepts_(self):
-        """Biases of the same."""
+        """Biases of the same; read-only, too."""
         self._check_fitted("folded_intercepts_")
-        return [b.astype(self._network.dtype) for b in self._network.folded()[1]]
+        return self._computed(self._network.folded()[1])
+
+    def _computed(self, arrays):
+        """Arrays in the network's dtype that refuse to be changed, as a tuple does."""
+        dtype = self._network.dtype
+        return tuple(read_only(array.astype(dtype, copy=False)) for array in arrays)
 
     def input_gradient(self, X, y):
         """Gradient of each row's loss by its features.
@@ -1289,6 +1302,7 @@ class BaseRegularizedMLP(
         inputs = network.inputs
         gathers = inputs is not None and len(inputs) < X.shape[1]
         fills = preprocessing_of(network) is not None and sparse.issparse(X)
+        names = getattr(self, "feature_names_in_", None)
         in_parts = gathers or fills
         for rows, part in parts_for_kernels(X, network.dtype, in_parts=in_parts):
             if fills:
@@ -1296,7 +1310,10 @@ class BaseRegularizedMLP(
                 part = part.toarray()
             # checked here, where a number may have become too large for the dtype; the
             # first look is a sum, which may overflow
-            with np.errstate(over="ignore", invalid="ignore"):
+            with (
+                np.errstate(over="ignore", invalid="ignore"),
+                errors_name_the_column(part, names=names),
+            ):
                 assert_all_finite(
                     part, estimator_name=type(self).__name__, input_name="X"
                 )

@@ -38,6 +38,30 @@ class LossOfOutputs:
         return self.engine.loss_and_gradient(self.network.params, data)
 
 
+def is_nearly_constant(targets, weights):
+    """Whether all rows but less than one, by weight, have the same targets.
+
+    A share of the loss of such a constant says nothing of predictions: it is itself as
+    small as the weights of the other rows.
+
+    Parameters
+    ----------
+    targets : ndarray of shape (n,) or (n, n_outputs)
+    weights : ndarray of shape (n,) or None
+    """
+    columns = targets.reshape(len(targets), -1).T
+    if weights is None:
+        return all((column == column[0]).all() for column in columns)
+    weights = weights / weights.mean()
+    for column in columns:
+        _, numbers = np.unique(column, return_inverse=True)
+        others = len(weights) - np.bincount(numbers, weights).max()
+        # weights come from float32
+        if others > 1 - 1e-6:
+            return False
+    return True
+
+
 class Baseline:
     """What a fit on the rows of a problem is compared with.
 
@@ -46,7 +70,8 @@ class Baseline:
     constant : float
         Mean loss of the best constant; with label smoothing, of smoothed targets.
     room : float
-        How much less that of the targets themselves is; 0 where all are the same.
+        How much less that of the targets themselves is; 0 where all are the same, or
+        but for less than the weight of one row.
     """
 
     def __init__(self, problem):
@@ -69,7 +94,8 @@ class Baseline:
             room = self.constant - self._of_targets(targets, n_outputs)
         # losses of the order of one, or of the targets' unit
         enough = room > 1e-10 * max(abs(self.constant), np.finfo(np.float64).tiny)
-        self.room = room if enough and np.isfinite(room) else 0.0
+        enough = enough and np.isfinite(room)
+        self.room = 0.0 if not enough or is_nearly_constant(targets, weights) else room
 
     def _best_constant(self, targets, weights):
         loss, n_outputs = self.network.loss, self.network.layer_sizes[-1]

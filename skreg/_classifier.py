@@ -15,6 +15,7 @@ from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS
 from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, RATE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects
+from skreg._scoring import weights_for_metrics
 from skreg._transaction import atomic, settled
 from skreg._validation import moderate, refuse_bad_weights
 
@@ -213,7 +214,8 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
-        weights of the rows if it takes ``sample_weight``.
+        weights of the rows if it takes ``sample_weight``. A function may return -inf
+        for an epoch that cannot be scored; nan and +inf are errors.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -260,15 +262,16 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
         Without hidden layers only: the weights as in
         :class:`~sklearn.linear_model.LogisticRegression`, one row for two classes, else
-        one per class or label; CSR after ``sparsify``. Read only.
+        one per class or label; CSR after ``sparsify``. Read-only: set
+        ``coefs_``.
     intercept_ : ndarray of shape (1,) or (n_classes,)
         The constants beside them: ``X @ coef_.T + intercept_`` are the log odds, or the
         logits.
-    folded_coefs_ : list of ndarray of shape (n_in, n_out)
+    folded_coefs_ : tuple of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
-        ``coefs_`` where there is none.
-    folded_intercepts_ : list of ndarray of shape (n_out,)
-        Its biases.
+        those of ``coefs_`` where there is none. Read-only: set ``coefs_``.
+    folded_intercepts_ : tuple of ndarray of shape (n_out,)
+        Its biases, read-only, too.
     l1_ : list of float
         Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
@@ -537,7 +540,7 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         refuse_objects(y, "y", labels=True)
         if self._multilabel:
             check_indicator(y.toarray() if hasattr(y, "toarray") else np.asarray(y))
-        return super().score(X, y, sample_weight)
+        return super().score(X, y, weights_for_metrics(sample_weight))
 
     def predict(self, X):
         """Predict classes.

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skreg._available import available_unless_it_raises
+from skreg._network import read_only
 
 
 def is_linear(estimator):
@@ -38,18 +39,19 @@ class LinearModel:
         """Weights in the shape and unit of scikit-learn's linear models.
 
         Without hidden layers only: ``X @ coef_.T + intercept_`` is the prediction, or
-        what the inverse link of the loss is applied to.
+        what the inverse link of the loss is applied to. Read-only, for it is computed
+        from ``coefs_``; set these.
         """
         W, _ = self._linear_map("coef_")
         if sparse.issparse(W):
-            return sparse.csr_array(W.T)
-        return W[:, 0] if self._is_flat else np.ascontiguousarray(W.T)
+            return read_only(sparse.csr_array(W.T))
+        return read_only(W[:, 0] if self._is_flat else np.ascontiguousarray(W.T))
 
     @property
     def intercept_(self):
-        """The constant beside ``coef_``."""
+        """The constant beside ``coef_``; read-only, as it is computed, too."""
         _, b = self._linear_map("intercept_")
-        return float(b[0]) if self._is_flat else b
+        return float(b[0]) if self._is_flat else read_only(b)
 
     @property
     def _is_flat(self):

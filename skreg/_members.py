@@ -226,14 +226,18 @@ def run(ensemble, members, train, held_out, given, *, judged=True):
     """Train the members, as many at a time as there are threads, and publish them."""
     X, y, sample_weight = given
     ended = threading.Event()
-    done = []
+    done, reported = [], []
     callbacks = FitCallbacks(
         ensemble,
         X,
         y,
         sample_weight,
         max_iter=len(members),
-        snapshot=lambda: figures(ensemble, done) | {"members_": list(done)},
+        snapshot=lambda: {
+            **figures(ensemble, done),
+            **figures_of_one(reported),
+            "members_": list(done),
+        },
         task_name="member",
     )
     interrupted = None
@@ -257,6 +261,7 @@ def run(ensemble, members, train, held_out, given, *, judged=True):
                     break
             done.append(member)
             said.append((solver.complaint, problem, member))
+            reported[:] = [member]
             interrupted = interrupted or solver.interrupted
             try:
                 if callbacks.epoch_ends(task):
@@ -264,6 +269,7 @@ def run(ensemble, members, train, held_out, given, *, judged=True):
             except KeyboardInterrupt:
                 ended.set()
                 interrupted = interrupted or f"{member.n_iter_} epochs"
+        reported.clear()
         ensemble.members_ = done
         ensemble._adopt(done[0])
         vars(ensemble).update(figures(ensemble, done))
@@ -389,6 +395,21 @@ def figures(ensemble, members):
         "n_layers_": first.n_layers_,
         "n_outputs_": first.n_outputs_,
         "out_activation_": first.out_activation_,
+    }
+
+
+def figures_of_one(reported):
+    """What the member whose task has ended has on its own, for a callback.
+
+    Parameters
+    ----------
+    reported : list of estimator
+        The member, or nothing.
+    """
+    return {
+        name: copy.copy(getattr(member, name))
+        for member in reported
+        for name in OF_ONE_NETWORK
     }
 
 

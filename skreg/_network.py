@@ -70,6 +70,21 @@ class Folded:
         )
 
 
+def read_only(values):
+    """Computed values whose changes would reach nothing: a copy that refuses them.
+
+    Parameters
+    ----------
+    values : ndarray or sparse matrix
+    """
+    values = values.copy()
+    is_sparse = sparse.issparse(values)
+    arrays = [values.data, values.indices, values.indptr] if is_sparse else [values]
+    for array in arrays:
+        array.flags.writeable = False
+    return values
+
+
 def empty_parameters(size, dtype, layer_sizes):
     """Zeros for all parameters, or an error where no memory has room for them."""
     try:

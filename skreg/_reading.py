@@ -4,8 +4,10 @@ import re
 import warnings
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.validation import validate_data
@@ -64,7 +66,7 @@ def read_data(estimator, X, y=NO_Y, **rules):
         check_indices(y, "y")
     # scikit-learn's first look for NaN is a sum, which may overflow without one; what
     # is too large for the dtype becomes infinite, which it refuses
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), errors_name_the_column(X, rules):
         read = validate_data(estimator, X, y, **rules)
     if without_y:
         return read
@@ -237,9 +239,111 @@ def errors_about(X, y):
         text = re.sub(r"\b[Xy]\b", lambda found: names[found[0]], str(error))
         if text == str(error):
             text = f"{X}, {y}: {text}"
+        if re.search(r"has \d+ features, but|feature names should match", text):
+            text += (
+                f" {X} must have gone through the same steps as the training data. A "
+                f"Pipeline takes it through them with transform_input=[{X!r}] and "
+                "enable_metadata_routing=True."
+            )
         raise (TypeError if isinstance(error, TypeError) else ValueError)(
             text
         ) from error
+
+
+# What scikit-learn says of X with a column that cannot be read, and what that is.
+UNREADABLE = re.compile(
+    r"could not convert|float\(\) argument|Input X contains (NaN|infinity)"
+)
+
+REMEDIES = {
+    "text": "Make numbers of it, for example with OneHotEncoder in a ColumnTransformer",
+    "missing": "Fill it, for example with SimpleImputer in a ColumnTransformer",
+    "infinite": "Replace these values, for example by NaN, which SimpleImputer fills",
+}
+
+
+@contextmanager
+def errors_name_the_column(X, rules=None, names=None):
+    """Around what reads X: errors about its values name the first such column.
+
+    Parameters
+    ----------
+    X : array-like, frame or sparse matrix
+    rules : dict, optional
+        Of `validate_data`, with the dtype.
+    names : ndarray of str, optional
+        Of the columns, where X has none of its own.
+    """
+    try:
+        yield
+    except (TypeError, ValueError) as error:
+        found = None
+        if UNREADABLE.search(str(error)):
+            dtype = None if rules is None else rules["dtype"]
+            found = unreadable_column(X, dtype if isinstance(dtype, np.dtype) else None)
+        if found is None:
+            raise
+        column, fault = found
+        if names is not None:
+            column = names[column]
+        name = repr(str(column)) if isinstance(column, str) else column
+        said = str(error)
+        # the last of several lines ends with an address
+        said = f"{said}\n" if "\n" in said else f"{said.rstrip('.')}. "
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f"{said}The first such column is {name}. {REMEDIES[fault]}, or leave it "
+            "out."
+        ) from error
+
+
+def unreadable_column(X, dtype=None):
+    """(Name or number, key of `REMEDIES`) of the first column that is no numbers.
+
+    Texts come before what is missing, and that before what is infinite: scikit-learn
+    looks for them in this order. None if there is no such column.
+    """
+    faults = {}
+    for column, part in all_columns(X):
+        fault = fault_of(part, dtype)
+        if fault is not None:
+            faults.setdefault(fault, column)
+    for fault in REMEDIES:
+        if fault in faults:
+            return faults[fault], fault
+    return None
+
+
+def all_columns(X):
+    """(Name or number, values) of each column; of sparse X the stored values."""
+    if sparse.issparse(X):
+        X = X.tocsc()
+        for j, (start, end) in enumerate(pairwise(X.indptr)):
+            yield j, X.data[start:end]
+        return
+    for name, part in columns_of(X):
+        if name is not None:
+            yield name, part
+            continue
+        array = np.asarray(part)
+        if array.ndim == 2:
+            yield from enumerate(array.T)
+
+
+def fault_of(column, dtype=None):
+    """The key of `REMEDIES` for a column, or None."""
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            numbers = np.asarray(column, dtype=np.float64)
+            if dtype is not None:
+                numbers = numbers.astype(dtype)
+    except (TypeError, ValueError):
+        objects = np.asarray(column, dtype=object).tolist()
+        texts = [v for v in objects if not is_missing(v) and not is_number(v)]
+        return "text" if texts else "missing"
+    if np.isnan(numbers).any():
+        return "missing"
+    return None if np.isfinite(numbers).all() else "infinite"
 
 
 def is_plain(values):

@@ -16,6 +16,7 @@ from skreg._losses import REGRESSION_LOSSES
 from skreg._members import mean_of
 from skreg._parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
 from skreg._reading import refuse_objects, refuse_times
+from skreg._scoring import values_for_r2, weights_for_metrics
 from skreg._target_scale import (
     FEWEST_ROWS,
     LogLevel,
@@ -227,7 +228,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     scoring : str or callable, default="loss"
         What early stopping looks at: "loss" (minus the loss, penalties left out) or
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
-        weights of the rows if it takes ``sample_weight``.
+        weights of the rows if it takes ``sample_weight``. A function may return -inf
+        for an epoch that cannot be scored; nan and +inf are errors.
     beta_1 : float, default=0.9
         Decay rate of Adam's mean of the gradient, in [0, 1).
     beta_2 : float, default=0.999
@@ -274,15 +276,16 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     coef_ : ndarray of shape (n_features,) or (n_outputs, n_features)
         Without hidden layers only: the weights as in
         :class:`~sklearn.linear_model.Ridge`, in the unit of y; CSR of shape
-        (n_outputs, n_features) after ``sparsify``. Read only.
+        (n_outputs, n_features) after ``sparsify``. Read-only: set
+        ``coefs_``.
     intercept_ : float or ndarray of shape (n_outputs,)
         The constant beside them: ``X @ coef_.T + intercept_`` is the prediction, or its
         logarithm for "poisson" and "gamma".
-    folded_coefs_ : list of ndarray of shape (n_in, n_out)
+    folded_coefs_ : tuple of ndarray of shape (n_in, n_out)
         Weight matrices of a network without batch normalization that predicts the same;
-        ``coefs_`` where there is none.
-    folded_intercepts_ : list of ndarray of shape (n_out,)
-        Its biases.
+        those of ``coefs_`` where there is none. Read-only: set ``coefs_``.
+    folded_intercepts_ : tuple of ndarray of shape (n_out,)
+        Its biases, read-only, too.
     l1_ : list of float
         Strengths of the L1 penalty, one per weight matrix: those given or, where they
         are "auto", those of the epoch whose weights were kept.
@@ -572,8 +575,8 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if not hasattr(self, "members_"):
             raise ValueError(
                 "return_std=True needs several networks, whose predictions differ; "
-                f"this estimator was fitted with n_members={self.n_members}. Fit it "
-                "with n_members=4, for example."
+                f"this estimator was fitted with one (n_members={self.n_members!r}). "
+                "Fit it with n_members=4, for example."
             )
         return self._values(X), np.std(
             [member._values(X) for member in self.members_], axis=0
@@ -601,12 +604,18 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         Returns
         -------
         score : float
-            At most 1; the mean over outputs.
+            At most 1; the mean over outputs. It does not depend on the unit of y and
+            the weights, however large or small these are.
         """
+        # imported for a score only, as RegressorMixin has it
+        from sklearn.metrics import r2_score
+
         check_is_fitted(self)
         refuse_times(y, "y")
         refuse_objects(y, "y", labels=False)
-        return super().score(X, y, sample_weight)
+        y, predicted = values_for_r2(y, self.predict(X))
+        weights = weights_for_metrics(sample_weight)
+        return r2_score(y, predicted, sample_weight=weights)
 
     # ---------------------------------------------------------------------- targets
 

@@ -7,11 +7,53 @@ from numbers import Real
 
 import numpy as np
 from sklearn.utils.metadata_routing import _routing_enabled
+from sklearn.utils.multiclass import type_of_target
+
+from skreg._target_scale import power_of_two
 
 REMEDY = (
     "Use scoring='loss', raise validation_fraction, pass X_val and y_val that it can "
     "score, or take another scorer."
 )
+
+
+def weights_for_metrics(weights):
+    """Weights whose sum is no overflow; what is not for a metric is left for its error.
+
+    Only the ratios of weights count, and extreme ones are divided by a power of two.
+    """
+    array = finite_numbers(weights)
+    if array is None or not array.size:
+        return weights
+    return array / power_of_two(np.abs(array).max())
+
+
+def values_for_r2(y, predicted):
+    """Targets and predictions whose squares neither overflow nor vanish.
+
+    R2 is the same on any scale of an output. The rest as in `weights_for_metrics`.
+    """
+    true = finite_numbers(y)
+    fits = true is not None and true.size == predicted.size
+    if not fits or not np.isfinite(predicted).all():
+        return y, predicted
+    columns = [np.abs(a.reshape(len(predicted), -1)) for a in (true, predicted)]
+    unit = power_of_two(np.maximum(*(c.max(axis=0) for c in columns)))
+    if unit.size == 1:
+        unit = unit[0]
+    return true / unit, predicted / unit
+
+
+def finite_numbers(values):
+    """An array-like as floats, or None where it is nothing of the kind."""
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError):
+        return None
+    if array.dtype.kind not in "biuf":
+        return None
+    array = array.astype(np.float64)
+    return array if np.isfinite(array).all() else None
 
 
 def takes_weights(scorer):
@@ -117,10 +159,10 @@ class Score:
         if classes is not None:
             y = y.ravel()
         self.X, self.y = X, y
-        # What the metric refuses untrained weights' predictions with, if it does, and
-        # whether it has taken any since.
+        # What the metric refuses untrained weights' predictions with, if it does; the
+        # best score, and how many there are.
         self.refusal = None
-        self.has_taken_some = False
+        self.best, self.number = -np.inf, 0
         self.given = {}
         if weights is not None and takes_weights(self.scorer):
             self.given = {"sample_weight": weights}
@@ -134,17 +176,28 @@ class Score:
         Raises
         ------
         Exception
-            Of the scorer's own kind if it fails, and ValueError if its value is nan or
-            no number.
+            Of the scorer's own kind if it fails, and ValueError if its value is nan,
+            plus infinity or no number.
         """
+        self.number += 1
         try:
             value = self._of(self.scored)
         except Exception as error:
             if type(error) is not type(self.refusal) and not self._refuses(error):
                 raise
             return -np.inf
-        self.has_taken_some = True
+        self._refuse_infinity(value)
+        self.best = max(self.best, value)
         return value
+
+    def _refuse_infinity(self, value):
+        """Raise ValueError for a score that no later one could surpass."""
+        if value == np.inf:
+            raise ValueError(
+                f"scoring={self.scoring!r} gave inf on the validation data: no later "
+                "epoch could be better. Return a finite number, or -inf for an epoch "
+                "that cannot be scored."
+            )
 
     def _refuses(self, error):
         """Whether one of scikit-learn's metrics does not take these predictions.
@@ -155,9 +208,18 @@ class Score:
         return isinstance(self.scoring, str) and isinstance(error, ValueError)
 
     def finish(self):
-        """Raise what the metric has refused all predictions with, if it has."""
-        if self.refusal is not None and not self.has_taken_some:
+        """Raise an error if no predictions had a score, so that none are the best.
+
+        It is what the metric has refused all of them with, if it has.
+        """
+        if self.best > -np.inf or not self.number:
+            return
+        if self.refusal is not None:
             raise self.refusal
+        raise ValueError(
+            f"scoring={self.scoring!r} gave -inf after each of the {self.number} "
+            f"epochs, so that no epoch is the best. {REMEDY}"
+        )
 
     def try_out(self):
         """Refuse a scorer that fails whatever is learnt.
@@ -166,11 +228,13 @@ class Score:
         or has no value for. So a failure counts if the right answers fail, too.
         """
         try:
-            self._of(self.scored)
+            value = self._of(self.scored)
         except Exception as error:
             answers = RightAnswers.given_to(self.scored, self.y)
             self._of(answers, ", even for predictions that are right")
             self.refusal = error
+        else:
+            self._refuse_infinity(value)
 
     def _of(self, estimator, when=""):
         try:
@@ -191,11 +255,27 @@ class Score:
             )
         return float(value)
 
+    def _remedy_for_targets(self):
+        """What else there is to do for one of scikit-learn's metrics of another y."""
+        if not isinstance(self.scoring, str):
+            return ""
+        kind = type_of_target(self.y)
+        advice = f"y is {kind}: take a scorer for such targets"
+        methods = np.ravel(getattr(self.scorer, "_response_method", ()))
+        if kind.startswith("multilabel") and "predict_proba" in methods:
+            # scikit-learn's scorers go by classes_, which are two for two labels
+            advice += (
+                ", such as 'f1_macro', or a function of estimator, X and y that gives "
+                "estimator.predict_proba(X) to the metric"
+            )
+        return f"{advice}."
+
     def _named(self, error, when):
         """The error with parameter and remedy, of the same kind where that can be."""
+        said = str(error).rstrip(".")
         text = (
-            f"scoring={self.scoring!r} failed on the validation data{when}: {error}. "
-            f"{REMEDY}"
+            f"scoring={self.scoring!r} failed on the validation data{when}: {said}. "
+            f"{REMEDY} {self._remedy_for_targets()}".rstrip()
         )
         try:
             named = type(error)(text)

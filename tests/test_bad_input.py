@@ -611,3 +611,63 @@ def test_values_of_objects():
     assert_array_equal(model.fit(ROWS, np.array(values)).predict(ROWS), expected)
     with pytest.raises(ValueError, match="y holds 'a', of type str"):
         model.fit(ROWS, np.array([1, "a"] * 10, dtype=object))
+
+
+def faulty(kind):
+    """Four columns, of which the third and the last are at fault, as a frame."""
+    X = pd.DataFrame(ROWS.astype(float)[:, [0, 1, 0, 1]], columns=list("abcd"))
+    for name in "cd":
+        if kind == "text":
+            X[name] = ["red"] * len(X)
+        elif kind == "category":
+            X[name] = pd.Categorical(["red"] * len(X))
+        elif kind == "NA":
+            X[name] = X[name].astype("Float64")
+            X.loc[2, name] = pd.NA
+        else:
+            X.loc[2, name] = {"nan": np.nan, "inf": -np.inf, "large": 1e300}[kind]
+    return X
+
+
+FAULTS = {
+    "text": ("could not convert", "OneHotEncoder"),
+    "category": ("could not convert", "OneHotEncoder"),
+    "nan": ("Input X contains NaN", "SimpleImputer"),
+    "NA": ("Input X contains NaN", "SimpleImputer"),
+    "inf": ("Input X contains infinity", "Replace"),
+    "large": ("Input X contains infinity", "Replace"),
+}
+
+
+@both_estimators
+@pytest.mark.parametrize("kind", FAULTS)
+def test_the_column_that_cannot_be_read_is_named(Estimator, kind):
+    start, remedy = FAULTS[kind]
+    X = faulty(kind)
+    y = np.arange(len(X)) % 2
+    sound = X.assign(c=X["a"], d=X["b"])
+    model = Estimator((4,), max_iter=2, random_state=0).fit(sound, y)
+    plain = Estimator((4,), max_iter=2, random_state=0).fit(sound.to_numpy(), y)
+    calls = [
+        (lambda: Estimator((4,)).fit(X, y), "'c'"),
+        (lambda: model.predict(X), "'c'"),
+    ]
+    if kind != "NA":
+        calls += [
+            (lambda: Estimator((4,)).fit(X.to_numpy(), y), "2"),
+            (lambda: Estimator((4,)).fit(X.to_numpy().tolist(), y), "2"),
+            (lambda: plain.predict(X.to_numpy()), "2"),
+        ]
+    if kind in ("nan", "inf"):
+        sparse_X = sparse.coo_array(X.to_numpy())
+        calls.append((lambda: Estimator((4,)).fit(sparse_X, y), "2"))
+        calls.append((lambda: plain.predict(sparse_X), "2"))
+    for call, name in calls:
+        with pytest.raises(ValueError, match=f"The first such column is {name}") as e:
+            call()
+        assert str(e.value).startswith(start)
+        assert remedy in str(e.value)
+    validated = Estimator((4,), early_stopping=True)
+    assert_refused(
+        lambda: validated.fit(sound, y, X_val=X, y_val=y), ValueError, "'c'", "X_val"
+    )

@@ -4,11 +4,19 @@ from math import ceil
 
 import numpy as np
 import pytest
-from common import all_weights, both_estimators, data_for, few_epochs, iris
+from common import (
+    all_weights,
+    assert_refused,
+    both_estimators,
+    data_for,
+    few_epochs,
+    iris,
+)
 from numpy.testing import assert_array_equal
 from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn import config_context
 from sklearn.base import clone, is_classifier
+from sklearn.decomposition import PCA
 from sklearn.metrics import check_scoring, log_loss, make_scorer, mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
@@ -291,6 +299,53 @@ def test_score_of_nan_is_an_error():
     )
     with pytest.raises(ValueError, match=r"scoring=.*nan.*Use scoring='loss'"):
         estimator.fit(X, y)
+
+
+@pytest.mark.parametrize("scores", [[np.inf], [0.5, np.inf, 1.0], [-np.inf, np.inf]])
+def test_score_of_infinity_is_an_error(scores):
+    """No later epoch could be better, so that the first such would be kept."""
+    X, y = iris()
+    estimator = RegularizedMLPClassifier(early_stopping=True, scoring=Scripted(scores))
+    with pytest.raises(ValueError, match=r"scoring=.* gave inf .*finite number"):
+        estimator.fit(X, y)
+    assert not hasattr(estimator, "coefs_")
+
+
+@few_epochs
+def test_score_of_minus_infinity_is_an_epoch_that_is_not_the_best():
+    X, y = iris()
+    estimator = RegularizedMLPClassifier(
+        early_stopping=True, scoring=Scripted([-np.inf, -np.inf, 0.5, -np.inf])
+    )
+    estimator.set_params(max_iter=3, random_state=0).fit(X, y)
+    assert estimator.best_validation_score_ == 0.5
+    estimator.set_params(scoring=lambda *given: -np.inf)
+    with pytest.raises(ValueError, match=r"scoring=.* gave -inf .* the 3 epochs"):
+        estimator.fit(X, y)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "balanced_accuracy", "f1"])
+def test_scorer_of_another_kind_of_y_is_named_with_the_remedy(scoring):
+    X, y = iris()
+    Y = np.column_stack([y == 0, y > 0]).astype(int)
+    estimator = RegularizedMLPClassifier((4,), early_stopping=True, scoring=scoring)
+    assert_refused(
+        lambda: estimator.fit(X, Y),
+        ValueError,
+        f"scoring='{scoring}' failed",
+        "y is multilabel-indicator: take a scorer for such targets",
+        *(["predict_proba(X) to the metric"] if scoring == "roc_auc" else []),
+    )
+
+
+@both_estimators
+def test_validation_data_that_were_not_transformed_are_said(Estimator):
+    """In a Pipeline they are not, unless they are named."""
+    X, X_val, y, y_val = parts_of(Estimator())
+    pipeline = make_pipeline(PCA(2), Estimator(**quick))
+    name = pipeline.steps[-1][0]
+    with pytest.raises(ValueError, match=r"X_val has .*transform_input=\['X_val'\]"):
+        pipeline.fit(X, y, **{f"{name}__X_val": X_val, f"{name}__y_val": y_val})
 
 
 def test_untrained_weights_may_score_nan():

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from skreg import regularization_path
 from skreg._callbacks import HAVE_CALLBACKS
+from skreg._members import OF_ONE_NETWORK
 from skreg.adversarial import adversarial_examples
 
 SETTINGS = {
@@ -136,7 +137,7 @@ def test_one_member_is_no_ensemble():
     one = regressor(n_members=1).fit(X, y)
     assert state_of(plain) == state_of(one)
     assert not hasattr(one, "members_")
-    with pytest.raises(ValueError, match=r"return_std=True needs .*n_members=4"):
+    with pytest.raises(ValueError, match=r"return_std=True .* with one .*n_members=4"):
         one.predict(X, return_std=True)
 
 
@@ -514,6 +515,39 @@ def test_callbacks_see_the_members_so_far():
     monitor = ScoringMonitor(scoring="r2")
     model = regressor().set_callbacks(monitor).fit(X, y)
     assert len(model.members_) == 3
+
+
+@pytest.mark.skipif(
+    not HAVE_CALLBACKS, reason="scikit-learn before 1.9 has no callbacks"
+)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_callbacks_see_the_figures_of_the_member_that_has_ended(early_stopping):
+    class Keeper:
+        def __init__(self):
+            self.kept = {"member": [], "fit": []}
+
+        def setup(self, *args, **kwargs):
+            pass
+
+        teardown = on_fit_task_begin = setup
+
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            self.kept[context.task_name].append(fitted_estimator)
+
+    X, y = values()
+    keeper = Keeper()
+    model = regressor(early_stopping=early_stopping, batch_size="auto")
+    model.set_callbacks(keeper).fit(X, y)
+    assert len(keeper.kept["member"]) == 3
+    for copied, member in zip(keeper.kept["member"], model.members_, strict=True):
+        assert copied.members_[-1] is member
+        for name in OF_ONE_NETWORK:
+            assert getattr(copied, name) == getattr(member, name)
+        assert copied.automatic_params_ == model.automatic_params_ != {}
+    # the whole has none, as after fit
+    [whole] = keeper.kept["fit"]
+    for fitted in (whole, model):
+        assert not hasattr(fitted, "loss_curve_")
 
 
 @pytest.mark.skipif(

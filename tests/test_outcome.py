@@ -447,6 +447,37 @@ def test_odd_targets_are_fitted_in_silence():
     )
 
 
+@pytest.mark.parametrize("light", [0.0, 1e-300, 1e-12, 1e-6])
+@pytest.mark.parametrize("heavy", ["class", "row"])
+def test_weight_on_one_class_or_row_leaves_nothing_to_explain(heavy, light):
+    """The other rows together weigh less than one, and so does their D2."""
+    X, y = near(300)
+    labels = (y > 0).astype(int)
+    is_heavy = labels == 0 if heavy == "class" else np.arange(300) == 3
+    weights = np.where(is_heavy, 1.0, light)
+    model = RegularizedMLPClassifier(
+        (20,),
+        max_iter=30,
+        learning_rate="one_cycle",
+        learning_rate_init=0.01,
+        random_state=0,
+    )
+    model.fit(X, labels, weights)
+    assert (model.predict(X[is_heavy]) == labels[is_heavy]).all()
+
+
+def test_few_weights_of_the_other_class_are_still_something_to_explain():
+    """Two rows of 300 in weight, which a rate that is too small does not learn."""
+    X, y = near(300)
+    y = y > 0
+    weights = np.where(y, 2 / y.sum(), 1.0)
+    model = RegularizedMLPClassifier(
+        (20,), max_iter=2, learning_rate_init=1e-6, random_state=0
+    )
+    with pytest.warns(ConvergenceWarning, match="no better than the best constant"):
+        model.fit(X, y, weights)
+
+
 def test_grid_ends_in_silence_where_the_penalty_leaves_nothing():
     X, y = diabetes()
     for strength in ({"l1": 3.0}, {"weight_decay": 30.0}, {"group_l1": 3.0}):

@@ -279,3 +279,41 @@ def test_an_epoch_whose_predictions_a_metric_refuses_is_not_the_best():
         refused += np.isneginf(model.validation_scores_).sum()
         assert np.isfinite(model.best_validation_score_)
     assert refused
+
+
+@both_estimators
+@pytest.mark.parametrize("size", [5e-324, 1e-308, 1e300, 1e308])
+def test_weights_of_any_size_give_the_same_score(Estimator, size):
+    """Their sum overflows, or all products with them vanish."""
+    model = Estimator((), solver="lbfgs", dtype="float64")
+    X, y = data_for(model)
+    model.fit(X, y)
+    alike = np.full(len(y), size)
+    assert_allclose(model.score(X, y, alike), model.score(X, y), rtol=1e-12)
+    first = np.where(np.arange(len(y)) < 80, size, 0.0)
+    assert_allclose(model.score(X, y, first), model.score(X[:80], y[:80]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-170, 1e155, 1e300])
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_targets_of_any_unit_give_the_same_score(unit, outputs):
+    """Squares of them overflow or vanish; a second output may be of order one."""
+    X, y = diabetes()
+    y = y / 100 if outputs == 1 else np.column_stack([y / 100, y])
+    units = unit if outputs == 1 else [unit, 1.0]
+    model = RegularizedMLPRegressor((), solver="lbfgs", dtype="float64")
+    expected = model.fit(X, y).score(X, y)
+    assert 0.4 < expected < 0.6
+    score = model.fit(X, y * units).score(X, y * units)
+    assert_allclose(score, expected, rtol=1e-4)
+
+
+def test_what_is_no_target_is_refused_by_the_metric():
+    X, y = diabetes()
+    model = RegularizedMLPRegressor((), solver="lbfgs").fit(X, y)
+    with pytest.raises(ValueError, match="NaN"):
+        model.score(X, np.full(len(y), np.nan))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        model.score(X, y[:-1])
+    with pytest.raises(ValueError, match="infinity"):
+        model.score(X, y, np.full(len(y), np.inf))

@@ -137,3 +137,38 @@ def test_sparse_weights_that_are_no_such(made):
     model.coefs_[1] = made(model.coefs_[1])
     with pytest.raises(ValueError, match=r"coefs_\[1\] must be a CSC matrix of shape"):
         outputs(model)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_folded_weights_are_read_only(kind):
+    """They are computed: what was written to them would reach nothing."""
+    model = fitted(RegularizedMLPRegressor, **KINDS[kind])
+    for folded in [model.folded_coefs_, model.folded_intercepts_]:
+        with pytest.raises(ValueError, match="read-only"):
+            folded[0][...] = 0.0
+        with pytest.raises(TypeError, match="assignment"):
+            folded[0] = np.zeros_like(folded[0])
+    model.coefs_[0][2, 1] += 3.0
+    model.sparsify_weights()
+    with pytest.raises(ValueError, match="read-only"):
+        model.folded_coefs_[0].data[0] = 1.0
+
+
+@pytest.mark.parametrize("targets", [1, 2])
+@pytest.mark.parametrize("params", [{}, {"loss": "poisson"}], ids=["scaled", "as is"])
+def test_linear_coefficients_are_read_only(params, targets):
+    """Of each shape, whether the target has a scale or not; `coefs_` are not."""
+    model = RegularizedMLPRegressor((), max_iter=2, random_state=0, **params)
+    X, y = data_for(model)
+    y = y if targets == 1 else np.column_stack([y, y])
+    model.fit(X, y)
+    arrays = [model.coef_] if targets == 1 else [model.coef_, model.intercept_]
+    for array in arrays:
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0.0
+    coef = model.coef_
+    model.coefs_[0][...] *= 2.0
+    np.testing.assert_allclose(model.coef_, 2 * coef)
+    model.sparsify()
+    with pytest.raises(ValueError, match="read-only"):
+        model.coef_.data[0] = 1.0
