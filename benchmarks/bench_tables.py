@@ -8,7 +8,7 @@ are standardised, categories one-hot, targets of regressions standardised. Each 
 ended after five minutes of the processor's time.
 
     python benchmarks/bench_tables.py [--tables choosing|reporting|all] [--repeats 3]
-        [--only MODEL ...] [--again MODEL ...] [--jobs 1] [--quick]
+        [--only MODEL ...] [--again MODEL ...] [--jobs 1] [--quick] [--draw]
 
 `--repeats` is the number of seeds, each with other rows. ``results/tables.csv`` has a
 line for each fit, with the versions and the machine; only what is missing there, or was
@@ -16,7 +16,9 @@ measured with another version, is run. `--again skreg` runs skreg's part again. 
 are those of the processor, which on one thread are the clock's where nothing else runs.
 Also writes, for each list, ``tables_LIST.md`` (a line for each
 model), ``tables_LIST_wins.md`` (each against each), ``tables_LIST_sets.md`` (a line for
-each table) and ``tables_LIST.png`` (error against seconds, and ranks).
+each table), ``tables_LIST.png`` (error against seconds, and ranks) and
+``tables_LIST_wins.svg`` (skreg's line of the wins). `--draw` runs nothing and draws the
+plots of what is there.
 """
 
 import multiprocessing
@@ -32,7 +34,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from _models import BOOSTING, LISTED, MODELS
+from _models import BOOSTING, LISTED, MODELS, SKREG
 from _report import (
     QUICK,
     RESULTS,
@@ -456,8 +458,45 @@ def plot(rows, tables, path):
     plt.close(fig)
 
 
+def plot_wins(rows, tables, path):
+    """On how many of 100 tables skreg has the smaller error than each other model."""
+    import matplotlib.pyplot as plt
+
+    errors = by_table(rows, "error", tables)
+    others = [name for name in errors if name != SKREG]
+    generator = np.random.default_rng(0)
+    # a text stays a text, and a new drawing has the same bytes
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skreg"}):
+        fig, ax = plt.subplots(figsize=(7.5, 2.6), layout="constrained")
+        for line, name in enumerate(others):
+            wins = 100 * won(errors, SKREG, name)
+            low, high = resampled(wins, np.mean, generator)
+            ax.plot([low, high], [line, line], color="C0", alpha=0.35, linewidth=7)
+            ax.plot(wins.mean(), line, "o", color="C0", markersize=8)
+            said = f"{wins.mean():.0f} % of {len(wins)}"
+            ax.text(103, line, said, verticalalignment="center")
+        ax.axvline(50, color="black", linewidth=0.8)
+        ax.set_yticks(range(len(others)), others)
+        ax.margins(y=0.15)
+        ax.invert_yaxis()
+        ax.set(
+            xlim=(0, 100), xlabel=f"tables on which {SKREG} has the smaller error, %"
+        )
+        ax.tick_params(axis="y", length=0)
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.grid(axis="x", alpha=0.4)
+        fig.savefig(path, metadata={"Date": None})
+    plt.close(fig)
+
+
+def draw(rows, name, tables, folder):
+    """The plots of one list."""
+    plot(rows, tables, folder / f"tables_{name}.png")
+    plot_wins(rows, tables, folder / f"tables_{name}_wins.svg")
+
+
 def report(rows, name, tables, folder, options):
-    """Tables and plot of one list."""
+    """Tables and plots of one list."""
     names = [table.name for table in tables]
     rows = [row for row in rows if row["table"] in names]
     if not any(row["model"] == BOOSTING for row in rows):
@@ -496,7 +535,7 @@ def report(rows, name, tables, folder, options):
         f"{TIME_LIMIT} s.",
     )
     if folder:
-        plot(rows, tables, folder / f"tables_{name}.png")
+        draw(rows, name, tables, folder)
 
 
 def command_line(question, repeats, names):
@@ -527,11 +566,16 @@ def main():
     """Read the command line, and do what is missing."""
     parser = command_line(__doc__, 3, list(MODELS))
     parser.add_argument("--tables", choices=list(LISTS), default="choosing")
+    parser.add_argument("--draw", action="store_true")
     options = parser.parse_args()
+    names = ["choosing", "reporting"] if options.tables == "all" else [options.tables]
+    if options.draw:
+        rows, folder = read_csv(RESULTS / "tables.csv"), options.output or RESULTS
+        for name in names:
+            draw(rows, name, LISTS[name], folder)
+        return
     rows, folder = measured(LISTED, LISTS[options.tables], options, "tables.csv")
-    for name in (
-        ["choosing", "reporting"] if options.tables == "all" else [options.tables]
-    ):
+    for name in names:
         report(rows, name, LISTS[name], folder, options)
 
 

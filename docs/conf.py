@@ -24,7 +24,10 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    # MathJax becomes a part of the site: formulas need no other server
+    "sphinx-mathjax-offline",
     "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -64,7 +67,14 @@ sphinx_gallery_conf = {
 # prompts and output are not copied
 copybutton_exclude = ".linenos, .gp, .go"
 
+# The size of the text around them; the longest formula fits the column then.
+mathjax3_config = {"chtml": {"scale": 0.9}}
+
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["skreg.css"]
+# These pages have no pages below them, and their tables need the width.
+html_sidebars = {page: [] for page in ["benchmarks", "install", "references", "start"]}
 html_title = "skreg"
 html_theme_options = {
     "navigation_with_keys": False,

@@ -1,7 +1,6 @@
 """The examples of the first pages and of the user guide are true."""
 
 import doctest
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -26,10 +25,3 @@ def test_examples_run(page):
         str(page), module_relative=False, optionflags=FLAGS, encoding="utf-8"
     )
     assert results.failed == 0
-
-
-def test_example_of_the_first_page_runs(capsys):
-    page = (GUIDE.parent / "index.rst").read_text("utf-8")
-    block = page.split(".. code-block:: python\n")[1].split("\n- ")[0]
-    exec(compile(textwrap.dedent(block), "index.rst", "exec"), {})
-    assert float(capsys.readouterr().out) > 0.95

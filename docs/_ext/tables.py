@@ -11,6 +11,7 @@ compiled kernel contradicts, stops the build.
 is the table, with what follows it, in ``benchmarks/results/speed.md``.
 """
 
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -144,7 +145,9 @@ class Result(SphinxDirective):
             [cell.strip() for cell in line.strip("|").split("|")]
             for line in rows.splitlines()
         )
-        return [table([header, *body]), nodes.paragraph("", remark)]
+        built = table([header, *body])
+        built["classes"].append("result")
+        return [built, nodes.paragraph("", "", *with_code(remark))]
 
 
 def table(rows):
@@ -161,10 +164,17 @@ def row_of_cells(texts):
     """One row of a docutils table."""
     row = nodes.row()
     for text in texts:
-        inside = text.strip("`")
-        node = nodes.literal(inside, inside) if text != inside else nodes.Text(text)
-        row += nodes.entry("", nodes.paragraph("", "", node))
+        row += nodes.entry("", nodes.paragraph("", "", *with_code(text)))
     return row
+
+
+def with_code(text):
+    """Nodes of a text; what is between backquotes is code."""
+    return [
+        nodes.literal(part, part) if inside else nodes.Text(part)
+        for part, inside in zip(text.split("`"), cycle([False, True]), strict=False)
+        if part
+    ]
 
 
 def setup(app):
