@@ -553,7 +553,7 @@ class RegularizedMLPRegressorCV(ChoosesStrength, RegularizedMLPRegressor):
     >>> from skreg import RegularizedMLPRegressorCV
     >>> X, y = load_diabetes(return_X_y=True)
     >>> model = RegularizedMLPRegressorCV(
-    ...     (), alphas=20, l2=0.0, solver="lbfgs", tol=1e-8, dtype="float64",
+    ...     (), alphas=10, l2=0.0, solver="lbfgs", tol=1e-8, dtype="float64",
     ...     standardize_target=False,
     ... ).fit(X, y)
     >>> lasso = LassoCV(alphas=model.alphas_).fit(X, y)
@@ -674,7 +674,7 @@ class RegularizedMLPClassifierCV(ChoosesStrength, RegularizedMLPClassifier):
     >>> from skreg import RegularizedMLPClassifierCV
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = RegularizedMLPClassifierCV(
-    ...     (), solver="lbfgs", l2=0.0, selection="one_standard_error"
+    ...     (), alphas=10, solver="lbfgs", l2=0.0, selection="one_standard_error"
     ... ).fit(scale(X), y)
     >>> model.score(scale(X), y) > 0.95
     True

@@ -73,7 +73,7 @@ def classifier(**given):
 def test_lasso_cv(cv, weighted):
     X, y = diabetes()
     weights = np.linspace(0.5, 2, len(y)) if weighted else None
-    ours = regressor(alphas=25, cv=cv).fit(X, y, sample_weight=weights)
+    ours = regressor(alphas=12, cv=cv).fit(X, y, sample_weight=weights)
     theirs = LassoCV(alphas=ours.alphas_, cv=cv, tol=1e-12, max_iter=1_000_000)
     theirs.fit(X, y, sample_weight=weights)
     assert ours.alpha_ == theirs.alpha_
@@ -106,9 +106,9 @@ def test_multi_task_lasso_cv():
         batch_size=20,
         learning_rate="cosine",
         learning_rate_init=0.02,
-        max_iter=2000,
+        max_iter=1000,
         tol=1e-12,
-        n_iter_no_change=2000,
+        n_iter_no_change=1000,
         alphas=strengths / np.sqrt(3),
         cv=cv,
     )
@@ -332,8 +332,8 @@ def test_one_standard_error_rule():
 
 def test_one_standard_error_chooses_a_stronger_penalty():
     X, y = diabetes()
-    best = regressor(alphas=20).fit(X, y)
-    ours = regressor(alphas=20, selection="one_standard_error").fit(X, y)
+    best = regressor(alphas=12).fit(X, y)
+    ours = regressor(alphas=12, selection="one_standard_error").fit(X, y)
     means = best.scores_.mean(axis=1)
     error = best.scores_[best.best_index_].std(ddof=1) / np.sqrt(5)
     within = means >= means.max() - error

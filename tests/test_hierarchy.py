@@ -266,7 +266,7 @@ def test_with_a_bound_that_leaves_nothing_hidden_it_is_the_lasso(solver, n_outpu
         dtype="float64",
         batch_size=80,
         learning_rate="cosine",
-        max_iter=2000,
+        max_iter=800,
         random_state=0,
         **SOLVERS[solver],
     ).fit(X, np.squeeze(Y))

@@ -1,6 +1,7 @@
 """A fit holds X once, and of the weights no more copies than it needs."""
 
 import tracemalloc
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,10 +22,21 @@ def allocated_by_fit(model, X, y, *given):
         tracemalloc.stop()
 
 
+@cache
 def wide(n=60_000, p=220):
-    """X of 53 MB, and y."""
+    """X of 53 MB, and y. Read-only: tests share them."""
     X = np.random.default_rng(0).standard_normal((n, p), dtype=np.float32)
+    X.flags.writeable = False
     return X, (X[:, 0] > 0).astype(int)
+
+
+@cache
+def wide_csr():
+    """The same as CSR, with zeros in the second half of the columns."""
+    X, y = wide()
+    X = X.copy()
+    X[:, X.shape[1] // 2 :] = 0
+    return sparse.csr_array(X), y
 
 
 FITS = {
@@ -43,12 +55,8 @@ def test_X_is_held_once(Estimator, fit, kind):
     model = Estimator((8,), max_iter=1, random_state=0, **FITS[fit])
     if "scorer" in fit:
         model.set_params(scoring="accuracy" if is_classifier(model) else "r2")
-    X, y = wide()
-    size = X.nbytes
-    if kind == "CSR":
-        X[:, X.shape[1] // 2 :] = 0
-        X = sparse.csr_array(X)
-        size = X.data.nbytes + X.indices.nbytes
+    X, y = wide() if kind == "dense" else wide_csr()
+    size = X.nbytes if kind == "dense" else X.data.nbytes + X.indices.nbytes
     assert size > 50e6
     assert allocated_by_fit(model, X, y) < 0.2 * size
 
