@@ -467,11 +467,11 @@ def plot_wins(rows, tables, path):
     generator = np.random.default_rng(0)
     # a text stays a text, and a new drawing has the same bytes
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skreg"}):
-        fig, ax = plt.subplots(figsize=(7.5, 2.6), layout="constrained")
+        fig, ax = plt.subplots(figsize=(5.8, 2.4), layout="constrained")
         for line, name in enumerate(others):
             wins = 100 * won(errors, SKREG, name)
             low, high = resampled(wins, np.mean, generator)
-            ax.plot([low, high], [line, line], color="C0", alpha=0.35, linewidth=7)
+            ax.hlines(line, low, high, color="C0", alpha=0.35, linewidth=7)
             ax.plot(wins.mean(), line, "o", color="C0", markersize=8)
             said = f"{wins.mean():.0f} % of {len(wins)}"
             ax.text(103, line, said, verticalalignment="center")

@@ -55,12 +55,20 @@ numpydoc_show_class_members = False
 sphinx_gallery_conf = {
     "examples_dirs": "gallery",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [
+        f"gallery/{name}" for name in ["first", "penalties", "training", "searches"]
+    ],
     "within_subsection_order": "FileNameSortKey",
     # the examples that use a class are shown on its page
     "doc_module": "skreg",
     "backreferences_dir": "generated",
+    # for screens of two pixels to one of the page
+    "image_srcset": ["2x"],
+    "thumbnail_size": (800, 560),
     # output is what is printed, not the value of a last line
     "capture_repr": (),
+    # no page with the seconds of the machine that built the documentation
+    "write_computation_times": False,
     "reset_modules": ("matplotlib", "plot_style.set_plot_style"),
 }
 

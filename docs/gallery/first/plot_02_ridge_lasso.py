@@ -33,7 +33,7 @@ tasks = {
 
 # %%
 # The network is searched over L1, weight decay and dropout, a dozen settings in all,
-# and is also shown without any regularizer.
+# and is also shown plain, without any regularizer.
 
 inner = KFold(3, shuffle=True, random_state=0)
 network = RegularizedMLPRegressor(
@@ -55,8 +55,8 @@ grid = [
 models = {
     "Ridge": RidgeCV(np.logspace(-3, 4, 29)),
     "Lasso": LassoCV(cv=inner, max_iter=50_000),
-    "network,\nno regularizer": network,
-    "network,\nregularized": GridSearchCV(network, grid, cv=inner),
+    "network,\nplain": network,
+    "network,\nsearched": GridSearchCV(network, grid, cv=inner),
 }
 outer = RepeatedKFold(n_splits=5, n_repeats=2, random_state=1)
 

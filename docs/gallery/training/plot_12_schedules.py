@@ -29,7 +29,8 @@ from skreg._schedules import SCHEDULES, new_schedule
 epochs, rows, peak = 70, 1347, 0.01
 steps = -(-rows // 32)
 
-fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
+fig, ax = plt.subplots(figsize=(8, 4), layout="constrained")
+colours = {name: f"C{k}" for k, name in enumerate(SCHEDULES)}
 for name in SCHEDULES:
     schedule = new_schedule(name, peak, power_t=0.5, max_iter=epochs)
     rates = []
@@ -37,12 +38,13 @@ for name in SCHEDULES:
         if epoch in (30, 45):
             schedule.stops_on_plateau()
         rates.extend(schedule.rates(epoch, steps, epoch * rows))
-    ax.plot(np.arange(len(rates)) / steps, rates, label=name)
+    ax.plot(np.arange(len(rates)) / steps, rates, color=colours[name], label=name)
 ax.set_yscale("log")
 ax.set_ylim(1e-6, 2e-2)
 ax.set_xlabel("epoch")
 ax.set_ylabel("learning rate")
-ax.legend()
+# beside the axes, for the curves leave no room
+fig.legend(loc="outside right upper")
 
 # %%
 # The losses
@@ -52,7 +54,7 @@ ax.legend()
 # ``n_iter_no_change=float("inf")`` early stopping never stops, but keeps the validation
 # score of every epoch; with ``scoring="loss"`` that is minus the log loss. "adaptive"
 # would not be told from "constant", for without an end to the patience there is no
-# plateau. Averages over five seeds.
+# plateau. Averages over five seeds; dashed are other peaks than 0.01.
 
 X, y = load_digits(return_X_y=True)
 X_train, X_val, y_train, y_val = train_test_split(X / 16, y, random_state=0, stratify=y)
@@ -89,16 +91,21 @@ curves = {
     for label, case in cases.items()
 }
 
-fig, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+fig, axes = plt.subplots(1, 2, figsize=(12, 4), layout="constrained")
 for ax, k, title in [(axes[0], 0, "training, under dropout"), (axes[1], 1, "held out")]:
     for label, values in curves.items():
-        style = "k--" if "default" in label else "-"
-        ax.plot(np.arange(1, epochs + 1), values[k], style, label=label)
+        name, rate = cases[label]
+        style = "-" if rate == peak else "--"
+        ax.plot(
+            np.arange(1, epochs + 1), values[k], style, color=colours[name], label=label
+        )
     ax.set_yscale("log")
+    ax.set_yticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
+    ax.minorticks_off()
     ax.set_xlabel("epoch")
     ax.set_title(f"log loss, {title}")
-axes[1].set_ylim(0.04, 1)
-axes[0].legend(fontsize="small")
+axes[1].set_ylim(0.05, 1)
+fig.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper")
 
 # %%
 # The schedules that end near zero bring the training loss down there, when the rate has

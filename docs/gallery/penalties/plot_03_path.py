@@ -16,6 +16,7 @@ sees.
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from skreg import (
     RegularizedMLPRegressor,
@@ -46,6 +47,7 @@ for j, line in enumerate(axes[0].lines[:4]):
     line.set(color=f"C{j}", label=f"feature {j}", zorder=3)
 axes[0].legend()
 RegularizationPathDisplay.from_path(path, kind="nonzero", ax=axes[1])
+axes[1].yaxis.set_major_locator(MaxNLocator(integer=True))
 plt.show()
 
 # %%

@@ -96,5 +96,5 @@ print(f"{'Ridge':15} {ridge:.3f}")
 # %%
 # The dashed line is Ridge. In its best epoch, picked here by the very rows that it is
 # scored on, each network is about level with it; at the end none is. See
-# :ref:`sphx_glr_auto_examples_plot_02_ridge_lasso.py` for a fair comparison, and
+# :ref:`sphx_glr_auto_examples_first_plot_02_ridge_lasso.py` for a fair comparison, and
 # :doc:`/guide/dropout` for what dropout minimises.
