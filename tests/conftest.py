@@ -17,6 +17,10 @@ sys.path[:] = [entry for entry in sys.path if Path(entry).resolve() != ROOT]
 # The same for `python -c` and `python -m` in the processes that tests start.
 os.environ["PYTHONSAFEPATH"] = "1"
 
+# Threads that wait sleep, unless something else is asked for: where processes share the
+# cores, waiting in a loop takes most of the time. Read when OpenMP is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A test that is slow because the machine is busy has not failed. In .ci/run, which
 # decides over a landing, the examples are the same each time.
 settings.register_profile(
