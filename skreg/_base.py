@@ -8,16 +8,15 @@ make the network (`_build`), split off the validation part (`_split`), then trai
 
 import copy
 from abc import ABCMeta, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context, clone, is_regressor
+from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skreg import _threads
 from skreg._adaptive import Tuner
 from skreg._augmentation import TransformedRows, check_augmentable
 from skreg._automatic import (
@@ -30,16 +29,10 @@ from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
 from skreg._columns import Columns
 from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
-from skreg._fine_tuning import (
-    begin,
-    check_method,
-    declared,
-    declared_of,
-    read_options,
-    refuse_of_the_base,
-    refuse_other_network,
-)
+from skreg._fine_tunable import FineTunable
+from skreg._fine_tuning import check_method
 from skreg._finiteness import keep_finite
+from skreg._fitted import FittedNetwork
 from skreg._input_scaling import (
     InputScaling,
     densely,
@@ -52,18 +45,16 @@ from skreg._linear import LinearModel
 from skreg._losses import loss_name
 from skreg._members import (
     OfOneNetwork,
-    fine_tuned_members,
     fit_members,
     no_network_of_its_own,
     partial_fit_members,
     refuse_another_number,
 )
-from skreg._network import Network, Views, read_only, zero_share
+from skreg._network import Network
 from skreg._optimizers import STOCHASTIC_SOLVERS, WRITTEN, Optimizer
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
-from skreg._pruning import pruned as pruned_network
 from skreg._reading import (
     errors_about,
     errors_name_the_column,
@@ -81,10 +72,10 @@ from skreg._training import (
     StochasticTraining,
     ValidationLoss,
 )
+from skreg._training_state import TrainingData, TrainingState
 from skreg._transaction import (
     TrainingInterrupted,
     atomic,
-    settled,
     work_on_copies,
 )
 from skreg._validation import (
@@ -100,40 +91,12 @@ from skreg._validation import (
 )
 
 
-@dataclass
-class TrainingState:
-    """What later calls of partial_fit, or of fit with warm_start, carry on."""
-
-    key: tuple
-    history: History
-    optimizer: Optimizer | None = None
-    schedule: object = None
-    loss_progress: Progress | None = None
-    # Where training goes on from, if predictions are made from an average.
-    iterate: tuple | None = None
-    tuner: Tuner | None = None
-
-    def without_memory(self):
-        """The same, less the arrays that are as long as the parameters."""
-        optimizer = self.optimizer and self.optimizer.without_memory()
-        return replace(self, optimizer=optimizer, iterate=None)
-
-
-@dataclass
-class TrainingData:
-    """X, y and weights after validation."""
-
-    X: object  # ndarray or CSR in the network's dtype
-    y: np.ndarray  # as the user knows it
-    targets: np.ndarray  # as the kernels read it
-    weights: np.ndarray | None  # with those of the classes
-    by_class: np.ndarray | None = None  # these, in the order of the classes
-
-
 class BaseRegularizedMLP(
     DocumentationLinkMixin,
     VersionedMixin,
     CallbackSupportMixin,
+    FittedNetwork,
+    FineTunable,
     LinearModel,
     BaseEstimator,
     metaclass=ABCMeta,
@@ -400,186 +363,6 @@ class BaseRegularizedMLP(
         self._begin_schedule()
         self._train(problem, settings, self.max_iter, X, y, sample_weight)
 
-    def fine_tune(
-        self,
-        X,
-        y,
-        sample_weight=None,
-        *,
-        method="head",
-        rank=4,
-        scale=None,
-        width=8,
-        l2_sp=0.0,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-        **params,
-    ):
-        """Adapt a fitted network to other data; the estimator itself does not change.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows to adapt to, with the features of `fit`.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their classes or values. A class that the estimator does not know gets an
-            output of its own; not so for multilabel targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, as in `fit`.
-        method : {"head", "bias", "lora", "adapter", "full"}, default="head"
-            What is trained: the last layer; all biases (Ben Zaken 2021); changes of
-            the weight matrices of low rank, and the last layer's biases (Hu 2021);
-            small layers put behind the hidden ones, and the last layer (Houlsby
-            2019); everything. All else stays as it is, bit for bit. With ``skip=True``
-            "head", "lora" and "full" train ``skip_coef_``, the first because it leads
-            to the outputs. With new classes every method trains it and the last layer
-            as well.
-        rank : int, default=4
-            r of "lora": a matrix W of shape (n_in, n_out) becomes W + s A B with A of
-            shape (n_in, r) and B of shape (r, n_out). Where these two would not have
-            fewer numbers than W, it is trained itself.
-        scale : float or None, default=None
-            Of "lora": s = scale / rank. None is the rank, so that s = 1.
-        width : int, default=8
-            Units of the layers that "adapter" puts in.
-        l2_sp : float, default=0.0
-            Strength a of the penalty a/2 ||w - w0||^2 on what is trained, w0 being
-            where training starts (Li 2018).
-        X_val, y_val, sample_weight_val : array-like, default=None
-            Data to validate on, as in `fit`.
-        **params
-            Parameters that the new estimator shall have instead of this one's, such
-            as ``max_iter``, ``learning_rate_init`` or ``dropout``. Those that say what
-            the network is cannot change.
-
-        Returns
-        -------
-        adapted : object
-            A new fitted estimator, with ``n_trained_parameters_`` and with
-            ``adaptation_``, which holds what has changed
-            (`skreg.fine_tuning.Adaptation`). Batch normalization is folded into its
-            weights. Its `partial_fit`, or `fit` with ``warm_start=True``, goes on
-            adapting; `fit` alone starts anew and forgets the adaptation.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the data are out of range, or if parameters exclude each
-            other. Raised before training starts.
-        KeyboardInterrupt
-            If Ctrl-C ends the training. Its attribute ``estimator`` is the new
-            estimator, with what it has learnt until then.
-
-        Notes
-        -----
-        See the user guide's chapter on fine-tuning.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_digits
-        >>> from skreg import RegularizedMLPClassifier
-        >>> X, y = load_digits(return_X_y=True)
-        >>> X = X / 16
-        >>> old = y < 8
-        >>> base = RegularizedMLPClassifier(
-        ...     (100,), learning_rate_init=0.01, max_iter=20, random_state=0
-        ... ).fit(X[old], y[old])
-        >>> adapted = base.fine_tune(X, y, method="head")
-        >>> adapted.classes_
-        array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-        >>> adapted.n_trained_parameters_
-        1010
-        >>> adapted.score(X, y) > 0.95
-        True
-        """
-        base = settled(self)
-        check_is_fitted(base)
-        options = read_options(method, rank, scale, width, l2_sp)
-        refuse_of_the_base(base, params)
-        adapted = clone(base).set_params(**params)
-        if hasattr(base, "members_"):
-            how = {"method": method, "rank": rank, "scale": scale, "width": width}
-            how |= {"l2_sp": l2_sp, "X_val": X_val, "y_val": y_val}
-            how |= {"sample_weight_val": sample_weight_val} | params
-            return fine_tuned_members(base, adapted, (X, y, sample_weight), how)
-        base._can_go_on()
-        return adapted._adapt(
-            base,
-            options,
-            params,
-            (X, y, sample_weight),
-            (X_val, y_val, sample_weight_val),
-        )
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
-    def _adapt(self, base, options, params, given, given_for_validation):
-        """Fine-tune what a base has learnt; of an estimator that is not yet fitted."""
-        values = automatic_values(
-            self,
-            *given,
-            validates=given_for_validation[0] is not None,
-            network=base._network,
-        )
-        return self._with_values(
-            values,
-            lambda view: view._adapt_network(
-                base, options, params, given, given_for_validation
-            ),
-        )
-
-    def _adapt_network(self, base, options, params, given, given_for_validation):
-        """The same by parameters none of which is "auto"."""
-        settings = read_settings(self)
-        check_method(self, settings, options.method)
-        check_validation_given(self, *given_for_validation)
-        refuse_other_network(base._declared_network(), declared(settings))
-        self._adopt(base)
-        X, y, sample_weight = given
-        X, y = self._read(X, y, reset=False)
-        weights = check_weights(sample_weight, X)
-        self._widen(y)
-        change = self._follow_targets(base, X, y, weights)
-        training, _, layer_sizes = self._training_data(
-            X, y, weights, settings, reset=False
-        )
-        random_state = check_random_state(self.random_state)
-        key = random_state.randint(0, 2**32, size=2, dtype=np.uint32)
-        key = tuple(int(word) for word in key)
-        new = self._new_outputs(base, training)
-        self._state = TrainingState(key, History())
-        self._network, self._fine_tuning = begin(
-            base, options, params, settings, key, new
-        )
-        self._change_outputs(change)
-        settings = self._fine_tuning.settings(settings, self._network)
-        hidden = self._network.layer_sizes[1:-1]
-        self._check_goes_on([layer_sizes[0], *hidden, layer_sizes[-1]], settings)
-        problem = self._problem_with_validation(
-            training, settings, *given_for_validation
-        )
-        self._run_schedule(problem, settings, *given)
-
-    def _adopt(self, base):
-        """Take over from a fitted estimator how X and y are read."""
-        for name in ("n_features_in_", "feature_names_in_", *self._READING):
-            if hasattr(base, name):
-                setattr(self, name, copy.copy(getattr(base, name)))
-
-    def _widen(self, y):
-        """Take in what y has that the base did not know."""
-
-    def _new_outputs(self, base, training):
-        """The NewOutputs for that, or None."""
-        return None
-
-    def _declared_network(self):
-        """What the parameters said of the network when it was made."""
-        if self._fine_tuning is not None:
-            return self._fine_tuning.declared
-        return declared_of(self._network)
-
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
         return self._with_values(
@@ -763,309 +546,6 @@ class BaseRegularizedMLP(
         tags.input_tags.sparse = self.augmentation is None and self.adversarial is None
         return tags
 
-    @property
-    def coefs_(self):
-        """Weight matrices, each (n_in, n_out).
-
-        They can be set in place, or one by one as ``coefs_[0] = W``; predictions and
-        further training go by them (with ``weight_averaging`` training goes on from
-        weights of its own). After `sparsify_weights` their arrays are read-only, and
-        they can be replaced one by one.
-        """
-        self._check_fitted("coefs_")
-        return self._assignable(self._network.coefs)
-
-    @property
-    def intercepts_(self):
-        """Bias vectors, each (n_out,); they can be set as `coefs_`."""
-        self._check_fitted("intercepts_")
-        return self._assignable(self._network.intercepts)
-
-    def _assignable(self, arrays):
-        """A list in which an assignment reaches the network; a sparse one's own."""
-        sparse_weights = isinstance(self._network, SparseNetwork)
-        return arrays if sparse_weights else Views(arrays)
-
-    @property
-    def skip_coef_(self):
-        """Weights from the inputs to the outputs, (n_features, n_outputs), or None."""
-        self._check_fitted("skip_coef_")
-        return self._network.skip_coef
-
-    @property
-    def folded_coefs_(self):
-        """Weight matrices of a network without norms that predicts the same.
-
-        They are computed from ``coefs_``, and so read-only.
-        """
-        self._check_fitted("folded_coefs_")
-        return self._computed(self._network.folded()[0])
-
-    @property
-    def folded_intercepts_(self):
-        """Biases of the same; read-only, too."""
-        self._check_fitted("folded_intercepts_")
-        return self._computed(self._network.folded()[1])
-
-    def _computed(self, arrays):
-        """Arrays in the network's dtype that refuse to be changed, as a tuple does."""
-        dtype = self._network.dtype
-        return tuple(read_only(array.astype(dtype, copy=False)) for array in arrays)
-
-    def input_gradient(self, X, y):
-        """Gradient of each row's loss by its features.
-
-        The loss is the one that is trained, without penalties, dropout and label
-        smoothing; of a regressor with ``standardize_target=True``, on that scale.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            The rows; not sparse, for the gradient is not.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Their classes or values.
-
-        Returns
-        -------
-        gradient : ndarray of shape (n_samples, n_features)
-            d loss(y_i, f(x_i)) / d x_ij; with several members the mean of theirs,
-            which is the gradient of their mean loss.
-
-        Raises
-        ------
-        TypeError
-            If X is sparse.
-        """
-        self = settled(self)
-        check_is_fitted(self)
-        if hasattr(self, "members_"):
-            return np.mean([m.input_gradient(X, y) for m in self.members_], axis=0)
-        network = self._network.dense()
-        X, y = read_data(
-            self,
-            X,
-            y,
-            dtype=network.dtype,
-            order="C",
-            multi_output=True,
-            y_numeric=is_regressor(self),
-            reset=False,
-        )
-        targets, _ = self._encode_targets(y, None, False, None)
-        inputs = network.inputs
-        read = X if inputs is None else take_columns(X, inputs)
-        data = network.data(read, self._kernel_targets(targets))
-        threads = _threads.wanted(network.operations(X.shape[0], training=True))
-        loops = network.engine(threads=threads)
-        with _threads.borrowed(threads) as granted:
-            gradient = loops.input_gradient(
-                network.prediction_params, data, np.empty_like(read), threads=granted
-            )
-        return self._by_feature(gradient)
-
-    # ---------------------------------------------------------------------- sparsity
-
-    @property
-    def feature_importances_(self):
-        """Norms of the features' outgoing weights, (n_features,).
-
-        Those of the first weight matrix and, with ``skip=True``, of ``skip_coef_``.
-        Zero exactly where all of them are. Comparable between features only if the
-        network reads them on a common scale. With several members the mean of theirs.
-        """
-        if hasattr(self, "members_"):
-            return np.mean([m.feature_importances_ for m in self.members_], axis=0)
-        # in float64, where no square of a float32 is zero
-        weights = [W.astype(np.float64) for W in self._outgoing()]
-        return self._by_feature(np.sqrt(sum((W * W).sum(axis=1) for W in weights)))
-
-    def _outgoing(self):
-        """The weight matrices that the inputs go into."""
-        skip = self.skip_coef_
-        return [self.coefs_[0]] if skip is None else [self.coefs_[0], skip]
-
-    @property
-    def selected_features_(self):
-        """Mask of the features with a weight that is not zero, (n_features,).
-
-        With several members those that any of them selects: predictions depend on
-        these.
-        """
-        if hasattr(self, "members_"):
-            return np.any([m.selected_features_ for m in self.members_], axis=0)
-        used = np.zeros(self.coefs_[0].shape[0], dtype=bool)
-        for W in self._outgoing():
-            used[W.nonzero()[0]] = True
-        return self._by_feature(used)
-
-    @property
-    def selected_feature_names_(self):
-        """Names of these features, where X had names that are strings."""
-        check_is_fitted(self)
-        return self.feature_names_in_[self.selected_features_]
-
-    @property
-    def sparsity_(self):
-        """Share of exact zeros in each weight matrix, list of float.
-
-        With ``skip=True`` that of ``skip_coef_`` is the last. With several members the
-        mean of theirs.
-        """
-        check_is_fitted(self)
-        if hasattr(self, "members_"):
-            return np.mean([m.sparsity_ for m in self.members_], axis=0).tolist()
-        return [zero_share([W]) for W in self._network.matrices()]
-
-    @property
-    def zero_share_(self):
-        """Share of the weights, biases apart, that are exactly zero.
-
-        With several members that of all their weights together.
-        """
-        check_is_fitted(self)
-        return zero_share([W for m in self._trained for W in m._network.matrices()])
-
-    @property
-    def penalty(self):
-        """Return "l1" if a penalty can zero all weights of a feature, else "l2".
-
-        :class:`~sklearn.feature_selection.SelectFromModel` asks for it: after "l1" it
-        keeps the features whose importance is not zero (1e-5, to be exact), and
-        otherwise those above the mean.
-        """
-        if self.group_l1 > 0:
-            return "l1"
-        strengths = np.ravel(self.l1)
-        outgoing = strengths[[0, -1]] if self.skip else strengths[:1]
-        zeroed = all(strength == "auto" or strength > 0 for strength in outgoing)
-        return "l1" if zeroed else "l2"
-
-    def _by_feature(self, values):
-        """Values for all features, in the last axis; those not read have zero."""
-        inputs = self._network.inputs
-        if inputs is None:
-            return values
-        shape = (*values.shape[:-1], self.n_features_in_)
-        everywhere = np.zeros(shape, values.dtype)
-        everywhere[..., inputs] = values
-        return everywhere
-
-    @atomic
-    def sparsify_weights(self):
-        """Store the weights as sparse matrices, and skip their zeros in predictions.
-
-        In place, for any network; without hidden layers `sparsify` is the same, as in
-        scikit-learn's linear models. ``coefs_`` and ``skip_coef_`` become CSC matrices.
-        In memory and on disk a weight then takes its own place and 4 bytes for the
-        number of its row, which pays if more than half of the weights are zero, in
-        float64 more than a third; in time, only if most are: see
-        :doc:`/guide/feature_selection`. Predictions are the same to rounding.
-
-        What the optimizer remembers is dropped, too. To train on, call `densify`;
-        Adam's means or the momentum then begin anew. With ``weight_averaging``
-        training goes on from the average.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from skreg import RegularizedMLPClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> model = RegularizedMLPClassifier(
-        ...     (), solver="lbfgs", l1=0.1, tol=1e-6
-        ... ).fit(X, y)
-        >>> dense = model.predict_proba(X)
-        >>> model.sparsify_weights().coefs_[0].format
-        'csc'
-        >>> abs(model.predict_proba(X) - dense).max() < 1e-5
-        np.True_
-        """
-        check_is_fitted(self)
-        if hasattr(self, "members_"):
-            self.members_ = [copy.copy(m).sparsify_weights() for m in self.members_]
-        elif not isinstance(self._network, SparseNetwork):
-            self._network = SparseNetwork(self._network)
-            self._state = self._state.without_memory()
-        return self
-
-    @atomic
-    def densify(self):
-        """Store the weights as arrays again, after `sparsify_weights`.
-
-        Returns
-        -------
-        self : object
-            The fitted estimator.
-        """
-        check_is_fitted(self)
-        if hasattr(self, "members_"):
-            self.members_ = [copy.copy(m).densify() for m in self.members_]
-        else:
-            self._network = self._network.dense()
-        return self
-
-    def prune(self):
-        """Return a smaller fitted estimator that predicts the same.
-
-        Left out are hidden units without outgoing weights, or without incoming
-        ones (their constant value moves into the biases behind), and features without
-        outgoing weights, until nothing can go; with ``residual=True`` a unit goes from
-        all layers that its connection joins, or stays. With ``skip=True``, where no
-        unit is left, ``skip_coef_`` becomes ``coefs_[0]``. Batch normalization is
-        folded into the weights. Predictions are the same to rounding.
-
-        The new estimator takes X with all its features, as this one, but reads only
-        ``selected_features_``: ``coefs_[0]`` and ``skip_coef_`` have a row for each of
-        these. (One row of zeros, if there are none.) Its parameters are those that were
-        trained with, so ``hidden_layer_sizes`` and ``skip`` are not what it has; its
-        ``coefs_`` and ``skip_coef_`` say that. It cannot be trained on.
-
-        Returns
-        -------
-        pruned : object
-            A new estimator; this one is as it was.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from sklearn.preprocessing import scale
-        >>> from skreg import RegularizedMLPRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> X = scale(X)
-        >>> model = RegularizedMLPRegressor(
-        ...     (50,), l1=0.02, learning_rate="one_cycle", learning_rate_init=0.01,
-        ...     batch_size=32, max_iter=100, random_state=0,
-        ... ).fit(X, y)
-        >>> pruned = model.prune()
-        >>> pruned.coefs_[0].size < model.coefs_[0].size
-        True
-        >>> bool(abs(pruned.predict(X) - model.predict(X)).max() < 1e-3)
-        True
-        """
-        self = settled(self)
-        check_is_fitted(self)
-        pruned = copy.copy(self)
-        if hasattr(self, "members_"):
-            pruned.members_ = [member.prune() for member in self.members_]
-            return pruned
-        fitted = {
-            name: copy.deepcopy(value)
-            for name, value in vars(self).items()
-            if name.endswith("_") and not name.startswith("_")
-        }
-        network = pruned_network(self._network.dense())
-        if isinstance(self._network, SparseNetwork):
-            network = SparseNetwork(network)
-        state = copy.deepcopy(self._state.without_memory())
-        # what fine_tune has changed is no part of it any more
-        vars(pruned).update(fitted, _network=network, _state=state, _fine_tuning=None)
-        pruned.n_layers_ = len(network.layer_sizes)
-        return pruned
-
     def _can_go_on(self):
         """Whether training can go on from here; an error if only in another form."""
         if not hasattr(self, "_network"):
@@ -1082,32 +562,6 @@ class BaseRegularizedMLP(
                 "set warm_start=False and call fit."
             )
         return True
-
-    @property
-    def n_trained_parameters_(self):
-        """Parameters that training changes: all, but after `fine_tune`."""
-        check_is_fitted(self)
-        if hasattr(self, "members_"):
-            return sum(m.n_trained_parameters_ for m in self.members_)
-        network = self._network.dense()
-        if self._fine_tuning is None:
-            return network.params.size
-        return self._fine_tuning.n_trained(network)
-
-    @property
-    def adaptation_(self):
-        """What `fine_tune` has changed, to be kept without the rest."""
-        if hasattr(self, "members_"):
-            raise no_network_of_its_own(self, "adaptation_")
-        if self._fine_tuning is None:
-            raise AttributeError(
-                f"{type(self).__name__} has no adaptation_: only what fine_tune "
-                "returns has one."
-            )
-        # it makes estimators, which this module is for
-        from skreg.fine_tuning import Adaptation
-
-        return Adaptation.of(self)
 
     def _complete(self):
         """What schedules and progress of an older version lack, new ones have."""

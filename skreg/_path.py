@@ -11,7 +11,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array
 
 from skreg._automatic import plain_values
-from skreg._base import BaseRegularizedMLP, TrainingState
+from skreg._base import BaseRegularizedMLP
 from skreg._callbacks import EndFromOutside
 from skreg._network import Network
 from skreg._outcome import Verdict, warn_of
@@ -19,6 +19,7 @@ from skreg._parameters import is_auto, read_schedules, read_settings
 from skreg._persistence import VersionedMixin
 from skreg._target_scale import power_of_two
 from skreg._training import History, ValidationLoss
+from skreg._training_state import TrainingState
 from skreg._validation import check_weights, used_rows
 
 # The strengths that a path can vary.

@@ -5,10 +5,10 @@ import copy
 from sklearn.base import clone
 
 from skreg._automatic import as_used
-from skreg._base import TrainingState
 from skreg._fine_tuning import begin, fingerprint
 from skreg._parameters import read_settings
 from skreg._persistence import VersionedMixin
+from skreg._training_state import TrainingState
 
 __all__ = ["Adaptation"]
 
