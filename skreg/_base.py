@@ -247,9 +247,9 @@ class BaseRegularizedMLP(
         -----
         sklearn.exceptions.ConvergenceWarning
             If training ends at ``max_iter``, or diverges and is stopped; or if the
-            predictions for the training rows are no better than the best constant, or
-            much worse than those of a linear model. One warning says all, with cause
-            and remedy.
+            predictions for the training rows are no better than the best constant
+            (unless strong penalties leave no more), or much worse than those of a
+            linear model. One warning says all, with cause and remedy.
         """
         given = X, y, sample_weight, (X_val, y_val, sample_weight_val)
         values = automatic_values(

@@ -10,9 +10,16 @@ others: that of the best constant, and that of the targets themselves,
 which is R2 for the squared loss, and the share of deviance explained for the others
 (`sklearn.metrics.d2_tweedie_score` and its like). 0 is the constant, 1 is perfect.
 
-A fit fails if D2 < NOISE, which is clearly worse than a constant, or if it keeps less
-than the promise of the data (than a quarter of it, for features of order one). The
-promise, see `_promise.py`, is what a linear model explains.
+A fit fails if it is no better than a constant, unless its penalties ask for one, or if
+it keeps less than the promise of the data (than a part of it, for features of order
+one). The promise, see `_promise.py`, is what a linear model explains.
+
+No better than a constant is a D2 below 1 / n for n rows, which a feature that says
+nothing explains by chance (chi square with one degree of freedom), and below LEAST_GAIN
+for few rows; without hidden layers, where there are no plateaus, it is one below zero.
+Of targets that are noise a constant is the honest answer, and it is said all the same,
+for nobody else says that nothing was learnt. It is not said where it is what was asked
+for: by penalties so strong that they leave a constant.
 """
 
 import warnings
@@ -24,13 +31,12 @@ from sklearn.exceptions import ConvergenceWarning
 from skreg._baseline import Baseline
 from skreg._finiteness import raw_outputs
 from skreg._promise import LEAST_GAIN, Promise, slope_that_pays
-from skreg._remedies import remedy
+from skreg._remedies import remedy, strong_penalties
 
-# Early stopping on targets of noise can keep weights that are worse than the constant,
-# but seldom by more than this share of what it leaves to explain.
+# Clearly worse than a constant, and not by the chance of the epoch that is kept.
 NOISE = -0.1
-# Where few rows choose the epoch, by chance, it may be one of the first.
-NOISE_OF_EARLY_STOPPING = -1.0
+# The constant itself, but for rounding in float32.
+ROUNDING = 1e-6
 
 
 class Verdict:
@@ -98,14 +104,31 @@ class Verdict:
         """Whether penalties forbid to learn anything, however strong the signal."""
         return slope_that_pays(self.problem, 1.0) == 0
 
+    def is_due_to_penalties(self):
+        """Whether penalties may have led to a constant, by strength or by the data."""
+        if self.is_cut_off() or strong_penalties(self.problem.settings):
+            return True
+        columns = self.columns
+        r = max(columns.correlation, columns.multiple_correlation)
+        return r > 0 and slope_that_pays(self.problem, r, columns.units) == 0
+
+    def _is_as_asked_for(self, explained):
+        """Whether a D2 is that of more than a constant, or of one that is asked for."""
+        problem = self.problem
+        # a linear model has no plateau: what it explains is what there is
+        linear = not problem.network.activations
+        least = -ROUNDING if linear else min(LEAST_GAIN, 1 / len(problem.data))
+        if explained >= least:
+            return True
+        # penalties lead to the constant, and not beyond it
+        return explained >= -LEAST_GAIN and self.is_due_to_penalties()
+
     def complaint(self):
         """What there is to say against the network as it is, or None."""
         explained = self.explained_now()
         if np.isnan(explained):
             return None
-        early = self.problem.validation_score is not None
-        least = NOISE_OF_EARLY_STOPPING if early else NOISE
-        if explained >= least and self.promise.is_kept(explained):
+        if self._is_as_asked_for(explained) and self.promise.is_kept(explained):
             return None
         if explained < LEAST_GAIN:
             said = "no better than the best constant"

@@ -24,8 +24,9 @@ LEAST_GAIN = 0.01
 PART, PART_OF_VALUES, PART_OF_CLASSES = 0.5, 0.9, 0.7
 
 # Share of the promise that a fit must keep if the features are of order one: it may
-# have been ended early, and that is the user's choice.
-KEPT = 0.25
+# have been ended early, and that is the user's choice. It is more where the schedule
+# had its end at max_iter, so that nothing else tells whether these epochs are enough.
+KEPT, KEPT_AT_THE_END = 0.25, 0.5
 
 # What penalties leave must be worth so many times what they cost; nearer to that
 # networks may learn nothing.
@@ -112,7 +113,9 @@ class Promise:
         """
         if self._disturbed or explained >= PART_OF_VALUES:
             return True
-        kept = 1.0 if self.columns.ill_scaled else KEPT
+        kept = KEPT_AT_THE_END if self.problem.ends_with_schedule else KEPT
+        if self.columns.ill_scaled:
+            kept = 1.0
         if explained >= kept * self._part:
             return True
         promise = self.value

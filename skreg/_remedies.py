@@ -34,16 +34,7 @@ def remedy(verdict, estimator, *, said):
         advice = decay_beyond_reason(settings, rate, adam=estimator.solver == "adam")
         if advice:
             return advice
-    strong = [
-        f"{name} (now {value:g})"
-        for name, value, usual in [
-            ("l1", max(settings.l1), STRONG),
-            ("l2", max(settings.l2), STRONG),
-            ("group_l1", settings.group_l1, STRONG),
-            ("weight_decay", settings.weight_decay, STRONG_DECAY),
-        ]
-        if value > usual
-    ]
+    strong = strong_penalties(settings)
     dropout = max([*settings.dropout, settings.input_dropout])
     if dropout > 0.5:
         strong.append(f"dropout (now {dropout:g})")
@@ -54,10 +45,42 @@ def remedy(verdict, estimator, *, said):
     # penalties lead to the constant, and not beyond it
     if strong and not verdict.is_below_constant():
         return f"Lower {' or '.join(strong)}."
+    advice = _about_noise(verdict.columns) + _about_training(estimator, rate, said)
+    return advice.strip()
+
+
+def strong_penalties(settings):
+    """Penalties that may leave no more than a constant, with their strengths, as texts.
+
+    Parameters
+    ----------
+    settings : Settings
+    """
+    return [
+        f"{name} (now {value:g})"
+        for name, value, usual in [
+            ("l1", max(settings.l1), STRONG),
+            ("l2", max(settings.l2), STRONG),
+            ("group_l1", settings.group_l1, STRONG),
+            ("weight_decay", settings.weight_decay, STRONG_DECAY),
+        ]
+        if value > usual
+    ]
+
+
+def _about_noise(columns):
+    """That there may be nothing to be learnt, if nothing linear says otherwise."""
+    if columns.correlation or columns.multiple_correlation:
+        return ""
+    return "Nothing linear in X goes with y beyond chance: X may say nothing about y. "
+
+
+def _about_training(estimator, rate, said):
+    """What to change in the training, if it has not said so itself."""
     at_max_iter = estimator._state.history.n_iter >= estimator.max_iter
     if at_max_iter and said:
         return ""
-    if not stochastic:
+    if estimator.solver == "lbfgs":
         return "Raise max_iter, or start elsewhere by another random_state."
     if at_max_iter:
         return (

@@ -58,6 +58,9 @@ class Problem:
         Whether it is no failure that training ends at max_iter.
     feature_names : ndarray of str or None
         For messages.
+    ends_with_schedule : bool
+        Whether training went on to max_iter, which is the end of its schedule: it does
+        not say by itself whether that was enough.
     """
 
     network: object
@@ -71,6 +74,7 @@ class Problem:
     largest_raw: float = np.inf
     budgeted: bool = False
     feature_names: object = None
+    ends_with_schedule: bool = False
 
     @cached_property
     def largest_input(self):
@@ -599,6 +603,7 @@ class StochasticTraining:
         return self.waits < WAITS_AT_CONSTANT and not self.verdict.is_cut_off()
 
     def _warn_if_not_converged(self, max_iter):
+        self.problem.ends_with_schedule = self.runs_to_the_end
         if not self.runs_to_the_end and not self.problem.budgeted:
             self.complaint = (
                 f"Training has not converged after max_iter={max_iter} epochs. Raise "

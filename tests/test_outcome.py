@@ -417,18 +417,103 @@ def test_sound_fits_are_silent(load, params):
     Estimator(random_state=0, **params).fit(X, y)
 
 
-@unconverged
+def explained(model, X, y):
+    """R2 or D2 of the log loss, on the rows that are given."""
+    if isinstance(model, RegularizedMLPRegressor):
+        return r2_score(y, model.predict(X))
+    return d2_log_loss_score(y, model.predict_proba(X))
+
+
 @pytest.mark.parametrize("params", [{}, {"early_stopping": True}, {"dropout": 0.5}])
 @pytest.mark.parametrize("n", [30, 1000])
-def test_noise_is_fitted_in_silence_and_ends(params, n):
+def test_noise_ends_and_is_said_where_a_constant_is_left(params, n):
+    """What is fitted of it is silent; no more than a constant is the honest answer."""
     rng = np.random.default_rng(0)
-    X, y = rng.normal(size=(n, 5)), rng.normal(size=n)
-    classes = rng.integers(0, 2, n)
-    value = RegularizedMLPRegressor(random_state=0, max_iter=1000, **params).fit(X, y)
-    label = RegularizedMLPClassifier(random_state=0, max_iter=1000, **params)
-    label.fit(X, classes)
-    if "early_stopping" in params:
-        assert max(value.n_iter_, label.n_iter_) <= 200
+    X = rng.normal(size=(n, 5))
+    for Estimator, y in [
+        (RegularizedMLPRegressor, rng.normal(size=n)),
+        (RegularizedMLPClassifier, rng.integers(0, 2, n)),
+    ]:
+        model = Estimator(random_state=0, max_iter=1000, **params)
+        messages = warnings_of(lambda m=model, y=y: m.fit(X, y))
+        said = [text for text in messages if "no better than" in text]
+        if said:
+            assert "X may say nothing about y" in said[0]
+            assert explained(model, X, y) < 0.1
+        else:
+            assert explained(model, X, y) > 0
+        if "early_stopping" in params:
+            assert model.n_iter_ <= 200
+
+
+@unconverged
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("target", ["abs", "product", "sine", "noise"])
+def test_a_plateau_that_early_stopping_keeps_is_said(target, seed):
+    """No linear model says that there is something to be learnt."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(500, 3))
+    y = {
+        "abs": np.abs(X[:, 0]),
+        "product": X[:, 0] * X[:, 1],
+        "sine": np.sin(3 * X[:, 0]),
+        "noise": rng.normal(size=500),
+    }[target]
+    model = RegularizedMLPRegressor(
+        (32, 32, 32),
+        "logistic",
+        learning_rate_init=0.003,
+        early_stopping=True,
+        random_state=seed,
+    )
+    messages = warnings_of(lambda: model.fit(X, y))
+    said = [text for text in messages if "no better than the best constant" in text]
+    # the validation rows have a mean of their own
+    assert said or model.score(X, y) > 0
+
+
+@pytest.mark.parametrize(
+    "strength", [{"l2": 0.3}, {"l1": 0.05}, {"weight_decay": 30.0}]
+)
+@pytest.mark.parametrize("hidden", [(), (16,), (16, 16)])
+def test_a_constant_that_penalties_ask_for_is_no_fault(strength, hidden):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 5)), rng.normal(size=300)
+    model = RegularizedMLPRegressor(
+        hidden, learning_rate_init=0.01, max_iter=1000, random_state=0, **strength
+    )
+    assert not any("no better" in text for text in warnings_of(lambda: model.fit(X, y)))
+
+
+def test_a_linear_model_that_finds_next_to_nothing_is_no_fault():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1000, 5)), rng.normal(size=1000)
+    model = RegularizedMLPRegressor((), solver="lbfgs").fit(X, y)
+    assert 0 < model.score(X, y) < 0.01
+
+
+@pytest.mark.parametrize("max_iter", [1, 2, 30])
+def test_a_schedule_that_ends_too_early_is_said(max_iter):
+    """Half of what a linear model explains is promised, and half of that is too little.
+
+    Nothing else says that max_iter was too small, for the schedule ends there.
+    """
+    X, y = make_regression(500, 10, noise=5, random_state=0)
+    model = RegularizedMLPRegressor(
+        (32,),
+        max_iter=max_iter,
+        batch_size=64,
+        learning_rate="one_cycle",
+        learning_rate_init=0.003,
+        random_state=0,
+    )
+    messages = warnings_of(lambda: model.fit(scale(X), y))
+    if max_iter == 30:
+        assert not messages
+        return
+    [said] = messages
+    assert re.search("no better than the best constant|worse than those of a li", said)
+    assert "Raise max_iter" in said
 
 
 @unconverged
