@@ -141,6 +141,7 @@ for ax, (name, table) in zip(axes, tables.items(), strict=True):
         report(f"{label}, {DRAWS} draws", scores.max(), draws[scores.argmax()])
     cocktails[name] = draws, scores
     ax.set_title(name)
+    ax.set_xticks(range(5, DRAWS + 1, 5))
     ax.set_xlabel("draw")
     ax.set_ylabel(scoring)
     # the first draws may be far off
