@@ -82,11 +82,13 @@ from skreg._validation import (
     KEPT_DTYPES,
     as_csr_for_kernels,
     check_weights,
+    heavy_classes,
     kernel_weights,
     parts_for_kernels,
     split_rows,
     take_columns,
     used_rows,
+    with_a_row_of_each,
     writeable,
 )
 
@@ -886,13 +888,18 @@ class BaseRegularizedMLP(
     def _split(self, training, rows, split=None):
         """Split off rows to validate on; return (rows to train on, score, loss)."""
         if split is None:
+            labels = self._stratify_by(training.y)
+            random_state = np.random.RandomState(self._state.key)
             split = split_rows(
                 rows,
                 training.X.shape[0],
                 fraction=self.validation_fraction,
-                random_state=np.random.RandomState(self._state.key),
-                labels=self._stratify_by(training.y),
+                random_state=random_state,
+                labels=labels,
             )
+            if training.by_class is not None:
+                heavy = heavy_classes(labels, training.weights, len(self.classes_))
+                split = with_a_row_of_each(*split, labels, heavy, random_state)
         rows, held_out = split
         loss = self._validation_loss(training, held_out)
         if self.scoring == "loss":

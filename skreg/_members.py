@@ -21,7 +21,13 @@ from skreg._outcome import Verdict, complaint_about, warn_of_text
 from skreg._parameters import check_validation_given, read_settings
 from skreg._reading import errors_about
 from skreg._transaction import TrainingInterrupted, work_on_copies
-from skreg._validation import check_weights, split_rows, used_rows
+from skreg._validation import (
+    check_weights,
+    heavy_classes,
+    split_rows,
+    used_rows,
+    with_a_row_of_each,
+)
 
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -96,8 +102,12 @@ def fit_members(ensemble, X, y, sample_weight, validation):
     held_out = [None] * len(members)
     if ensemble.early_stopping and validation[0] is None:
         by_class = ensemble._class_weights(y, weights, False)
-        rows = used_rows(ensemble._reweight(y, weights, by_class, "sample_weight"))
-        held_out = splits(ensemble, rows, y, len(members))
+        weighted = ensemble._reweight(y, weights, by_class, "sample_weight")
+        heavy = ()
+        if by_class is not None:
+            labels = ensemble._stratify_by(y)
+            heavy = heavy_classes(labels, weighted, len(ensemble.classes_))
+        held_out = splits(ensemble, used_rows(weighted), y, len(members), heavy)
 
     def train(member, callbacks, split):
         return member._fit_on(X, y, weights, validation, callbacks, split)
@@ -190,8 +200,11 @@ def copies(ensemble):
     return members
 
 
-def splits(ensemble, rows, y, number):
+def splits(ensemble, rows, y, number, heavy=()):
     """For each member rows to train on and rows to validate on.
+
+    The latter have a row of each of the classes in `heavy`, by their numbers, which has
+    two.
 
     The latter are parts of the rows without one in common as long as there are enough,
     then new draws, so that nearly all rows train some of the members.
@@ -217,8 +230,12 @@ def splits(ensemble, rows, y, number):
                 labels=labels,
             )
         n_val = len(held_out) if n_val is None else n_val
+        train = np.setdiff1d(rows, held_out, assume_unique=True)
+        train, held_out = with_a_row_of_each(
+            train, held_out, labels, heavy, random_state
+        )
         left = np.setdiff1d(left, held_out, assume_unique=True)
-        found.append((np.setdiff1d(rows, held_out, assume_unique=True), held_out))
+        found.append((train, held_out))
     return found
 
 

@@ -229,6 +229,46 @@ def split_rows(rows, n, *, fraction, random_state, labels, n_val=None):
     return np.sort(np.concatenate([alone, train])), np.sort(val)
 
 
+def heavy_classes(labels, weights, number):
+    """Classes with half an equal share of the weights at least, by their numbers.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,)
+        Numbers of the classes.
+    weights : ndarray of shape (n,)
+        Of the rows, with those of the classes.
+    number : int
+        How many classes there are.
+    """
+    totals = np.bincount(labels, weights, number)
+    return np.flatnonzero(totals >= 0.5 * totals.sum() / number)
+
+
+def with_a_row_of_each(train, held_out, labels, classes, random_state):
+    """A split with a validation row of each of some classes that have two rows.
+
+    A validation loss that does not see a class of much weight goes on falling while the
+    network learns the class's few rows by heart.
+
+    Parameters
+    ----------
+    train, held_out : ndarray
+        As `split_rows` gives them.
+    labels : ndarray of shape (n,)
+    classes : ndarray
+        Those of the labels that must be seen.
+    random_state : RandomState
+    """
+    for label in classes:
+        of_class = train[labels[train] == label]
+        if len(of_class) > 1 and not (labels[held_out] == label).any():
+            row = random_state.choice(of_class)
+            train = train[train != row]
+            held_out = np.sort(np.append(held_out, row))
+    return train, held_out
+
+
 def only_rows(labels):
     """Mask of the rows that are the only ones of a class, or of a label's value."""
     mask = np.zeros(len(labels), dtype=bool)

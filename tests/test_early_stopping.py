@@ -357,3 +357,33 @@ def test_untrained_weights_may_score_nan():
 
     estimator = RegularizedMLPRegressor((), scoring=correlation, **quick).fit(X, y)
     assert estimator.best_validation_score_ > 0.5
+
+
+@pytest.mark.filterwarnings("ignore:.*has not converged", "ignore:.* no better than")
+@pytest.mark.parametrize("n_members", [1, 4])
+@pytest.mark.parametrize("rows", [2, 4, 10])
+def test_a_rare_class_that_is_made_heavy_is_validated(rows, n_members):
+    """Else the validation loss would not see half of the objective."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    y = np.where(np.arange(300) < rows, "rare", "usual")
+    seen = []
+
+    def scorer(estimator, X, y):
+        seen.append((y == "rare").sum())
+        return float(len(seen))
+
+    model = RegularizedMLPClassifier(
+        (4,),
+        early_stopping=True,
+        scoring=scorer,
+        max_iter=1,
+        n_members=n_members,
+        random_state=0,
+    )
+    model.set_params(class_weight="balanced").fit(X, y)
+    assert min(seen) == max(seen) == 1
+    seen.clear()
+    # a class of little weight is not taken from training
+    model.set_params(class_weight={"usual": 1.0}).fit(X, y)
+    assert (min(seen) == 0) == (rows < 10)
