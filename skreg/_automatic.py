@@ -30,7 +30,8 @@ WEIGHT_DECAY = 0.05
 # Rate of the features' scales, as a multiple of the rate.
 FEATURE_SCALING = 6.0
 LABEL_SMOOTHING = 0.02
-RATE_OF_ONE_CYCLE = 3e-3
+# The highest of one_cycle, of classes and of values.
+RATE_OF_CLASSES, RATE_OF_VALUES = 3e-3, 5e-3
 # Fewer rows are too few to set some of them aside.
 ROWS_TO_VALIDATE = 30
 # Epochs, of classes and of values, up to so many rows; beyond them fewer, that see as
@@ -137,7 +138,7 @@ def automatic_values(
         "batch_size": batch_size(n),
         "learning_rate": schedule,
         "learning_rate_init": (
-            RATE_OF_ONE_CYCLE
+            highest_rate(estimator)
             if isinstance(schedule, OneCycle) or schedule == "one_cycle"
             else PLAIN["learning_rate_init"]
         ),
@@ -209,6 +210,11 @@ def hidden_layer_sizes(estimator):
 def dropout(estimator):
     """Twice as much for classes, which are learnt by heart sooner."""
     return DROPOUT_OF_VALUES if is_regressor(estimator) else DROPOUT_OF_CLASSES
+
+
+def highest_rate(estimator):
+    """That of classes, or that of values."""
+    return RATE_OF_VALUES if is_regressor(estimator) else RATE_OF_CLASSES
 
 
 def has_own_penalty(estimator):

@@ -187,7 +187,7 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         The last four, and schedule objects, use all ``max_iter`` epochs unless
         ``early_stopping`` ends them.
     learning_rate_init : float or "auto", default="auto"
-        The rate at the start, or the highest of "one_cycle"; > 0. "auto" is 0.003 for
+        The rate at the start, or the highest of "one_cycle"; > 0. "auto" is 0.005 for
         "one_cycle" with hidden layers and "adam", else 0.001.
     power_t : float, default=0.5
         Exponent of "invscaling", >= 0.

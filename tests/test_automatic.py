@@ -42,7 +42,6 @@ RECIPE = {
     "preprocessing": "robust",
     "batch_size": 32,
     "learning_rate": "one_cycle",
-    "learning_rate_init": 0.003,
     "max_iter": 60,
     "early_stopping": True,
     "n_iter_no_change": 15,
@@ -52,6 +51,7 @@ OF_TASK = {
     RegularizedMLPClassifier: {
         "hidden_layer_sizes": (256, 256),
         "dropout": 0.2,
+        "learning_rate_init": 0.003,
         "max_iter": 40,
         "n_iter_no_change": 15,
         "label_smoothing": 0.02,
@@ -59,6 +59,7 @@ OF_TASK = {
     RegularizedMLPRegressor: {
         "hidden_layer_sizes": (256, 128),
         "dropout": 0.1,
+        "learning_rate_init": 0.005,
         "max_iter": 60,
         "n_iter_no_change": 23,
     },
@@ -159,8 +160,8 @@ def test_scales_of_features_leave_what_speaks_of_them_alone(
     [
         ("constant", 0.001, 200, 10),
         ("adaptive", 0.001, 200, 10),
-        ("one_cycle", 0.003, 60, 23),
-        (OneCycle(rise=0.1), 0.003, 60, 23),
+        ("one_cycle", 0.005, 60, 23),
+        (OneCycle(rise=0.1), 0.005, 60, 23),
         ("cosine", 0.001, 60, 23),
         (Cosine(), 0.001, 60, 23),
     ],
@@ -277,7 +278,11 @@ def test_few_rows(n):
 @pytest.mark.parametrize("Y", [np.eye(100, dtype=int), np.arange(100) // 2])
 def test_rows_that_validation_would_take_from_their_class_all_train(Y):
     X = np.random.default_rng(0).normal(size=(100, 3))
-    model = RegularizedMLPClassifier(random_state=0, max_iter=2).fit(X, Y)
+    model = RegularizedMLPClassifier(random_state=0, max_iter=2)
+    with warnings.catch_warnings():
+        # that noise was learnt no better than a constant
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, Y)
     assert not model.automatic_params_["early_stopping"]
     assert model.predict(X).shape == Y.shape
 
