@@ -78,10 +78,12 @@ def read_only(values):
     values : ndarray or sparse matrix
     """
     values = values.copy()
-    is_sparse = sparse.issparse(values)
-    arrays = [values.data, values.indices, values.indptr] if is_sparse else [values]
-    for array in arrays:
-        array.flags.writeable = False
+    if sparse.issparse(values):
+        # which SciPy does in place, where it is first needed
+        values.sum_duplicates()
+        values.data.flags.writeable = False
+    else:
+        values.flags.writeable = False
     return values
 
 

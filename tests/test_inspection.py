@@ -78,7 +78,7 @@ def selecting():
 
 
 def containers():
-    net = network(max_iter=1, learning_rate="cosine")
+    net = network(max_iter=10, learning_rate="cosine", learning_rate_init=0.03)
     grid = {"regularizedmlpclassifier__l2": [0.1]}
     pipeline = make_pipeline(StandardScaler(), net)
     return {

@@ -341,7 +341,7 @@ def test_an_adaptation_belongs_to_the_scale_of_its_base():
 def test_what_is_open_is_open_again_in_fine_tuning(n_members, params):
     X, y = load_wine(return_X_y=True)
     base = skreg.RegularizedMLPClassifier(
-        (16,), n_members=n_members, random_state=0, max_iter=4
+        (16,), n_members=n_members, random_state=0, max_iter=10
     ).fit(X, y)
     given = {"method": "full"} if "l2" in params else {}
     adapted = base.fine_tune(X[:120], y[:120], **given, **params)

@@ -121,6 +121,8 @@ def test_fits_at_once_share_the_cores(monkeypatch):
         assert again == 3
 
 
+# that they have learnt nothing in five epochs
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_concurrent_fits_have_the_same_bits(every_fit_threaded):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(400, 60)) * (rng.random((400, 60)) < 0.1)

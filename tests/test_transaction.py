@@ -263,7 +263,9 @@ def test_a_path_leaves_its_estimator_alone():
 
 @pytest.mark.parametrize("call", ["sparsify_weights", "densify", "prune"])
 def test_without_memory(call, monkeypatch):
-    from skreg import _base
+    from skreg import _fitted
+    from skreg._sparse_network import SparseNetwork
+    from skreg._training_state import TrainingState
 
     def full(*_):
         raise MemoryError
@@ -271,17 +273,16 @@ def test_without_memory(call, monkeypatch):
     model, *_ = fitted(RegularizedMLPRegressor, "adam")
     if call == "densify":
         model.sparsify_weights()
-        monkeypatch.setattr(_base.SparseNetwork, "dense", full)
+        monkeypatch.setattr(SparseNetwork, "dense", full)
         before = pickle.dumps(model)
         with pytest.raises(MemoryError):
             model.densify()
         assert pickle.dumps(model) == before
         return
-    name = "SparseNetwork" if call == "sparsify_weights" else "pruned_network"
-    monkeypatch.setattr(_base, name, full)
     if call == "sparsify_weights":
-        monkeypatch.undo()
-        monkeypatch.setattr(_base.TrainingState, "without_memory", full)
+        monkeypatch.setattr(TrainingState, "without_memory", full)
+    else:
+        monkeypatch.setattr(_fitted, "pruned_network", full)
     assert_unchanged(model, getattr(model, call), MemoryError)
 
 

@@ -40,7 +40,7 @@ import math
 
 import numpy as np
 
-from skreg._kernels._tables import AUGMENTATION, FACTORS, LAYER, RATES, SEGMENT
+from skreg._kernels import _tables
 
 cnp.import_array()
 
@@ -249,7 +249,7 @@ cdef class Engine:
             raise ValueError(f"unknown activation among {activations}")
         self.single = self.dtype == np.float32
         self.buffers = []
-        self.layers = np.zeros(n_layers, dtype=LAYER)
+        self.layers = np.zeros(n_layers, dtype=_tables.LAYER)
         reaches = checked_reaches(residual, layer_sizes)
         if batch_norm == AFTER and any(reaches):
             # its way back needs the room that a connection's gradient is kept in
@@ -311,7 +311,7 @@ cdef class Engine:
     cdef checked_augmentation(self, table):
         """A copy of the table, or an error where it would lead the kernels astray."""
         n_features = self.net.layers[0].n_in
-        table = np.array([] if table is None else table, dtype=AUGMENTATION)
+        table = np.array([] if table is None else table, dtype=_tables.AUGMENTATION)
         for step in table:
             # as Python's integers, which have no bound
             sides = [int(step[name]) for name in ("height", "width", "channels")]
@@ -443,7 +443,7 @@ cdef class Engine:
         if trained is not None:
             weights = np.reshape(np.array(trained[0], dtype=bool), n_matrices)
         shrinks = weights[0] and weights[n_layers:].all()
-        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=SEGMENT)
+        table = np.zeros((n_matrices, SEGMENTS_PER_LAYER), dtype=_tables.SEGMENT)
         table["max_norm"] = np.inf
         for m in range(n_matrices):
             matrix = matrix_of(&self.net, m)
@@ -562,7 +562,7 @@ cdef class Engine:
             raise ValueError("order must have one element per row")
         if order is not None and key is None:
             raise ValueError("a shuffle needs a key")
-        if segments.dtype != SEGMENT:
+        if segments.dtype != _tables.SEGMENT:
             raise ValueError("segments must come from Engine.segments")
         state.adam = optimizer.adam
         state.beta_1 = optimizer.beta_1
@@ -590,7 +590,7 @@ cdef class Engine:
             kept_statistics = np.empty_like(statistics.values)
             loop.kept_statistics = address(kept_statistics)
         threads = min(threads, self.threads)
-        rates = np.empty(learning_rates.shape[0], dtype=RATES)
+        rates = np.empty(learning_rates.shape[0], dtype=_tables.RATES)
         for step in range(learning_rates.shape[0]):
             rates[step] = rates_of(
                 &state, learning_rates[step], loop.before + step + 1,
@@ -673,7 +673,7 @@ cdef class Engine:
     cdef point_to_factors(self, LowRank* low, low_rank):
         """The factors of all matrices; returns the table that must outlive `low`."""
         cdef Py_ssize_t n_layers = self.net.n_layers
-        table = np.zeros(matrix_count(&self.net), dtype=FACTORS)
+        table = np.zeros(matrix_count(&self.net), dtype=_tables.FACTORS)
         # theta has none
         layers = table[:n_layers]
         if not len(low_rank.ranks) == len(low_rank.scales) == n_layers:

@@ -67,7 +67,7 @@ def search(model, space, X, y, scoring):
 # *diabetes*, 442 patients with 10 features, is noisy and nearly linear; the score is
 # R2. *digits*, 64 features and 10 classes, is neither; the score is minus the log loss.
 # 331 patients and 400 digits are for training. No search sees the others. Boosting has
-# at most 80 trees here, so that the page is built in minutes; more might serve it better.
+# at most 80 trees here, so that the page is built in minutes. More might be better.
 
 boosting_space = {
     "learning_rate": loguniform(0.03, 0.3),
