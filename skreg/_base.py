@@ -1,14 +1,13 @@
 """What the two estimators share: parameters, fit, partial_fit.
 
 The way of a fit: check the parameters together (`read_settings`), read the data and
-make the network (`_build`), split off the validation part (`_split`), then train
-(`_train`, with the loops of ``_training.py``) and set the fitted attributes
+make the network (`_build`), split off the validation part (`_split`), then train (a
+`Session`, with the loops of ``_training.py``) and set the fitted attributes
 (`_publish`). Nothing is changed on the estimator before all checks have passed.
 """
 
 import copy
 from abc import ABCMeta, abstractmethod
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,8 +16,7 @@ from sklearn.base import BaseEstimator, _fit_context, is_regressor
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._adaptive import Tuner
-from skreg._augmentation import TransformedRows, check_augmentable
+from skreg._augmentation import check_augmentable
 from skreg._automatic import (
     PLAIN,
     as_used,
@@ -26,12 +24,10 @@ from skreg._automatic import (
     values_for_one_epoch,
 )
 from skreg._callbacks import CallbackSupportMixin, FitCallbacks, with_callbacks
-from skreg._columns import Columns
 from skreg._documentation import DocumentationLinkMixin
 from skreg._feature_groups import FeatureGroups
 from skreg._fine_tunable import FineTunable
 from skreg._fine_tuning import check_method
-from skreg._finiteness import keep_finite
 from skreg._fitted import FittedNetwork
 from skreg._input_scaling import (
     InputScaling,
@@ -40,7 +36,6 @@ from skreg._input_scaling import (
     refuse_constants,
     warn_of_unscalable,
 )
-from skreg._lbfgs import LBFGSTraining
 from skreg._linear import LinearModel
 from skreg._losses import loss_name
 from skreg._members import (
@@ -51,7 +46,6 @@ from skreg._members import (
     refuse_another_number,
 )
 from skreg._network import Network
-from skreg._optimizers import STOCHASTIC_SOLVERS, WRITTEN, Optimizer
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import CONSTRAINTS, check_validation_given, read_settings
 from skreg._persistence import VersionedMixin
@@ -61,15 +55,11 @@ from skreg._reading import (
     read_data,
     warn_of_lost_digits,
 )
-from skreg._schedules import new_schedule
 from skreg._scoring import Score
+from skreg._session import Session, progress_of, schedule_of
 from skreg._sparse_network import SparseNetwork
 from skreg._training import (
-    Checkpoint,
     History,
-    Problem,
-    Progress,
-    StochasticTraining,
     ValidationLoss,
 )
 from skreg._training_state import TrainingData, TrainingState
@@ -89,7 +79,6 @@ from skreg._validation import (
     take_columns,
     used_rows,
     with_a_row_of_each,
-    writeable,
 )
 
 
@@ -350,19 +339,15 @@ class BaseRegularizedMLP(
         problem = self._problem_with_validation(
             training, settings, *validation, split=split
         )
-        self._begin_schedule()
-        solved = self._solve(problem, callbacks)
+        session = Session(self)
+        session.begin_schedule()
+        solved = session.solve(problem, callbacks)
         self._publish(settings)
         return solved, problem
 
-    def _begin_schedule(self):
-        state = self._state
-        state.schedule = self._new_schedule()
-        state.loss_progress = self._new_progress()
-
     def _run_schedule(self, problem, settings, X, y, sample_weight):
         """Train for max_iter epochs, with the schedule from its beginning."""
-        self._begin_schedule()
+        Session(self).begin_schedule()
         self._train(problem, settings, self.max_iter, X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
@@ -393,7 +378,7 @@ class BaseRegularizedMLP(
         goes_on = self._can_go_on()
         settings = self._read_settings(goes_on)
         problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
-        solved = self._solve(problem, callbacks, incremental=True)
+        solved = Session(self).solve(problem, callbacks, incremental=True)
         self._publish(settings)
         return solved, problem
 
@@ -402,16 +387,9 @@ class BaseRegularizedMLP(
         training = self._build(
             X, y, weights, settings, goes_on, incremental=True, classes=classes
         )
-        problem = self._problem(training, used_rows(training.weights), settings)
-        state = self._state
-        schedule = self._new_schedule()
-        if state.schedule is None or not state.schedule.is_like(schedule):
-            state.schedule = schedule
-        if state.loss_progress is None:
-            state.loss_progress = self._new_progress()
-        state.loss_progress.tol = self.tol
-        state.loss_progress.patience = self.n_iter_no_change
-        return problem
+        session = Session(self)
+        session.carry_on_schedule()
+        return session.problem(training, used_rows(training.weights), settings)
 
     def _train(
         self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
@@ -426,7 +404,7 @@ class BaseRegularizedMLP(
             snapshot=partial(self._snapshot, settings),
         )
         with callbacks.fit():
-            training = self._solve(problem, callbacks, incremental=incremental)
+            training = Session(self).solve(problem, callbacks, incremental=incremental)
             self._publish(settings)
             if training.interrupted:
                 raise TrainingInterrupted(
@@ -445,102 +423,9 @@ class BaseRegularizedMLP(
                 self,
             ) from None
 
-    def _solve(self, problem, callbacks, *, incremental=False, loops=None):
-        """Run the solver, with the engine `loops` if there is one.
-
-        Returns
-        -------
-        training : StochasticTraining or LBFGSTraining
-            With its engine, which another strength of the same problem can use.
-        """
-        settings, state = problem.settings, self._state
-        network = problem.network
-        network.params = writeable(network.params)
-        if network.statistics is not None:
-            network.statistics.values = writeable(network.statistics.values)
-        if state.iterate is not None:
-            network.set_weights(state.iterate)
-            state.iterate = None
-        network.changed()
-        if self.solver in STOCHASTIC_SOLVERS:
-            state.optimizer = self._optimizer(state.optimizer)
-            if self._fine_tuning is not None:
-                self._fine_tuning.ready_for(state.optimizer)
-        before, state.tuner = state.tuner, None
-        if settings.tuned:
-            state.tuner = Tuner.of(settings.tuned, len(settings.l2), before)
-        problem.tuner = state.tuner
-        history = state.history
-        history.n_iter = 0
-        history.validation_scores = history.validation_losses = None
-        if problem.validation_score is not None:
-            history.validation_scores, history.validation_losses = [], []
-        if self.solver == "lbfgs":
-            training = LBFGSTraining(
-                problem,
-                tol=self.tol,
-                max_fun=self.max_fun,
-                verbose=self.verbose,
-                fresh=not history.epochs_ever and self._fine_tuning is None,
-                loops=loops,
-            )
-            start = Checkpoint(network)
-            training.run(history, callbacks, max_iter=self.max_iter)
-            if keep_finite(problem, [start.restore]):
-                training.complaint = (
-                    "Training diverged: predictions are not finite. The initial "
-                    f"weights are kept. {Columns(problem).advice()}".rstrip()
-                )
-        else:
-            batch_size = 200 if self.batch_size == "auto" else self.batch_size
-            training = StochasticTraining(
-                problem,
-                state.optimizer,
-                state.schedule,
-                state.loss_progress,
-                state.key,
-                batch_size=min(batch_size, len(problem.data)),
-                shuffle=self.shuffle,
-                verbose=self.verbose,
-                max_iter=self.max_iter,
-                loops=loops,
-            )
-            state.iterate = training.run(
-                history, callbacks, max_iter=self.max_iter, incremental=incremental
-            )
-            if not training.interrupted and isinstance(problem.validation_score, Score):
-                problem.validation_score.finish()
-        if self._fine_tuning is not None:
-            self._fine_tuning.trained_with(network)
-        return training
-
     def _publish(self, settings):
         """Set the fitted attributes that are not properties."""
-        vars(self).update(self._figures(settings))
-
-    def _figures(self, settings):
-        """These attributes, of the training until now, by name."""
-        history, scores = self._state.history, self._state.history.validation_scores
-        validates = scores is not None
-        best_loss = min(history.loss_curve, default=history.loss)
-        return {
-            "l1_": list(map(float, settings.l1)),
-            "l2_": list(map(float, settings.l2)),
-            "loss_": history.loss,
-            "loss_curve_": history.loss_curve,
-            "learning_rates_": (
-                None if self.solver == "lbfgs" else history.learning_rates
-            ),
-            "n_iter_": history.n_iter,
-            "t_": history.t,
-            "n_layers_": len(self._network.layer_sizes),
-            "n_outputs_": self._network.layer_sizes[-1],
-            "out_activation_": self._network.loss.out_activation,
-            "validation_scores_": scores,
-            "validation_losses_": history.validation_losses,
-            "best_loss_": None if validates else best_loss,
-            "best_validation_score_": max(scores, default=None) if validates else None,
-        }
+        vars(self).update(Session(self).figures(settings))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -579,8 +464,8 @@ class BaseRegularizedMLP(
         state = self._state
         used = as_used(self)
         for kept, new in [
-            (state.schedule, used._new_schedule()),
-            (state.loss_progress, used._new_progress()),
+            (state.schedule, schedule_of(used)),
+            (state.loss_progress, progress_of(used)),
         ]:
             if type(kept) is type(new):
                 vars(kept).update(vars(new) | vars(kept))
@@ -588,7 +473,8 @@ class BaseRegularizedMLP(
 
     def _snapshot(self, settings):
         """Attributes with which a copy is fitted as if training ended now."""
-        figures = {name: copy.copy(v) for name, v in self._figures(settings).items()}
+        figures = Session(self).figures(settings)
+        figures = {name: copy.copy(value) for name, value in figures.items()}
         return {"_network": copy.deepcopy(self._network), **figures}
 
     def _read_settings(self, goes_on):
@@ -600,18 +486,6 @@ class BaseRegularizedMLP(
             return settings
         check_method(self, settings, self._fine_tuning.options.method)
         return self._fine_tuning.settings(settings, self._network)
-
-    def _new_schedule(self):
-        return new_schedule(
-            self.learning_rate,
-            float(self.learning_rate_init),
-            power_t=self.power_t,
-            max_iter=self.max_iter,
-            warm_up=float(self.warm_up),
-        )
-
-    def _new_progress(self):
-        return Progress(self.tol, self.n_iter_no_change)
 
     # -------------------------------------------------------------------------- data
 
@@ -809,34 +683,6 @@ class BaseRegularizedMLP(
                     "estimator."
                 )
 
-    def _optimizer(self, kept):
-        """The optimizer that goes on, or a new one."""
-        network = self._network
-        settings = {
-            "beta_1": float(self.beta_1),
-            "beta_2": float(self.beta_2),
-            "epsilon": float(self.epsilon),
-            "momentum": float(self.momentum),
-            "nesterov": bool(self.nesterovs_momentum),
-        }
-        if kept is None:
-            return Optimizer(
-                self.solver, network.params.size, network.dtype, **settings
-            )
-        if kept.solver != self.solver or kept.size != network.params.size:
-            return Optimizer(
-                self.solver,
-                network.params.size,
-                network.dtype,
-                starts=kept.starts + 1,
-                **settings,
-            )
-        return replace(
-            kept,
-            **{name: writeable(getattr(kept, name)) for name in WRITTEN},
-            **settings,
-        )
-
     def _problem_with_validation(
         self, training, settings, X_val, y_val, sample_weight_val, *, split=None
     ):
@@ -852,36 +698,7 @@ class BaseRegularizedMLP(
             )
         elif self.early_stopping:
             rows, *validation = self._split(training, rows, split)
-        return self._problem(training, rows, settings, *validation)
-
-    def _problem(self, training, rows, settings, *validation):
-        network = self._network
-        weights = kernel_weights(training.weights, rows, network.dtype)
-        data = network.data(training.X, training.targets, weights, rows)
-        transform = None
-        if settings.row_functions:
-            state = self._state
-            transform = TransformedRows(
-                settings.row_functions,
-                network,
-                training.X,
-                training.targets,
-                weights,
-                rows,
-                state.key,
-            )
-            # a function that fails does so before training
-            transform.data(state.history.epochs_ever)
-        return Problem(
-            network,
-            data,
-            settings,
-            *validation,
-            transform=transform,
-            fine_tuning=self._fine_tuning,
-            largest_raw=self._largest_raw(),
-            feature_names=getattr(self, "feature_names_in_", None),
-        )
+        return Session(self).problem(training, rows, settings, *validation)
 
     # -------------------------------------------------------------------- validation
 

@@ -434,10 +434,14 @@ def check_auto(estimator, name):
         )
 
 
-def read_schedules(estimator, settings):
-    """Check the schedule objects; note the factors of dropout and weight decay."""
+def read_schedules(estimator, settings, max_iter=None):
+    """Check the schedule objects; note the factors of dropout and weight decay.
+
+    They are for `max_iter` epochs, or as many as the parameter says.
+    """
+    max_iter = estimator.max_iter if max_iter is None else max_iter
     if isinstance(estimator.learning_rate, Schedule):
-        factors_by_epoch(estimator, "learning_rate")
+        factors_by_epoch(estimator, "learning_rate", max_iter)
     if estimator.dropout_schedule is not None:
         if not np.any(estimator.dropout) and not estimator.input_dropout:
             raise ValueError(
@@ -445,7 +449,7 @@ def read_schedules(estimator, settings):
                 "on: dropout and input_dropout are 0. Set one of them, or "
                 "dropout_schedule=None."
             )
-        factors = factors_by_epoch(estimator, "dropout_schedule")
+        factors = factors_by_epoch(estimator, "dropout_schedule", max_iter)
         rate = max([*settings.dropout, settings.input_dropout])
         if rate * factors.max() >= 1:
             raise ValueError(
@@ -462,19 +466,19 @@ def read_schedules(estimator, settings):
                 "weight_decay_schedule=None."
             )
         settings.weight_decay_factors = factors_by_epoch(
-            estimator, "weight_decay_schedule"
+            estimator, "weight_decay_schedule", max_iter
         )
 
 
-def factors_by_epoch(estimator, name):
-    """The factors of a schedule at the beginning of each epoch, (max_iter,).
+def factors_by_epoch(estimator, name, n):
+    """The factors of a schedule at the beginning of each of n epochs, (n,).
 
     Raises
     ------
     ValueError
         If a parameter of the schedule is out of range, or a factor.
     """
-    schedule, n = getattr(estimator, name), estimator.max_iter
+    schedule = getattr(estimator, name)
     if n > MOST_EPOCHS:
         raise ValueError(
             f"max_iter must be at most {MOST_EPOCHS:,} with {name}={schedule!r}, which "

@@ -17,8 +17,9 @@ from skreg._network import Network
 from skreg._outcome import Verdict, warn_of
 from skreg._parameters import is_auto, read_schedules, read_settings
 from skreg._persistence import VersionedMixin
+from skreg._session import Session
 from skreg._target_scale import power_of_two
-from skreg._training import History, ValidationLoss
+from skreg._training import ValidationLoss
 from skreg._training_state import TrainingState
 from skreg._validation import check_weights, used_rows
 
@@ -336,7 +337,8 @@ class PathTraining:
         elif model.early_stopping:
             rows, *validation = model._split(training, rows)
         self.score = validation[0] if validation else None
-        self.problem = model._problem(
+        self.session = Session(model)
+        self.problem = self.session.problem(
             training, rows, settings, *(validation if model.early_stopping else [])
         )
         self.targets, self.weights = training.targets, training.weights
@@ -344,12 +346,11 @@ class PathTraining:
         self.complaint = None
         self.epochs_before = 0
         self._loops = self._alpha = None
-        self.max_iter = model.max_iter
         self.max_iter_per_point = max_iter_per_point
         if max_iter_per_point is None:
             short = self.deep and model.solver != "lbfgs"
             self.max_iter_per_point = max(
-                1, self.max_iter // (SHARE_PER_POINT if short else 1)
+                1, model.max_iter // (SHARE_PER_POINT if short else 1)
             )
         # for the grid and for points that begin anew, before training moves them
         self._best_constant = model._network.intercepts[-1].copy()
@@ -370,19 +371,16 @@ class PathTraining:
         if leads_down and self.deep and self._predicts_a_constant():
             goes_on = False
             model._network.set_weights(self._initial)
-            model._state = TrainingState(model._state.key, History())
-        if goes_on:
-            model.max_iter = self.max_iter_per_point
+            self.session.restart()
+            model._state = self.session.state
+        max_iter = self.max_iter_per_point if goes_on else model.max_iter
         self.problem.budgeted = goes_on
-        read_schedules(model, settings)
-        state = model._state
-        self.epochs_before = len(state.history.loss_curve)
-        state.schedule = model._new_schedule()
-        state.loss_progress = model._new_progress()
-        try:
-            solver = model._solve(self.problem, self.callbacks, loops=self._loops)
-        finally:
-            model.max_iter = self.max_iter
+        read_schedules(model, settings, max_iter)
+        self.epochs_before = len(self.session.state.history.loss_curve)
+        self.session.begin_schedule(max_iter)
+        solver = self.session.solve(
+            self.problem, self.callbacks, loops=self._loops, max_iter=max_iter
+        )
         self._loops = solver.engine
         if solver.interrupted:
             raise KeyboardInterrupt(
@@ -446,10 +444,10 @@ class PathTraining:
         middle = len(steps) // 2
         yield steps[middle]
         weights = self.model._network.weights()
-        state = copy.deepcopy(self.model._state)
+        state = copy.deepcopy(self.session.state)
         yield from steps[middle + 1 :]
         self.model._network.set_weights(weights)
-        self.model._state = state
+        self.model._state = self.session.state = state
         yield from steps[:middle][::-1]
 
     def _grow(self, number, eps):
@@ -555,7 +553,7 @@ def recorded(training, steps, *, judged=True, chosen=False):
     model, network = training.model, training.problem.network
 
     def record(alpha):
-        history, seen = model._state.history, training.epochs_before
+        history, seen = training.session.state.history, training.epochs_before
         histories.append(
             replace(
                 history,
@@ -737,7 +735,7 @@ class RegularizationPath(VersionedMixin):
         model._state = TrainingState(
             self._model._state.key, copy.deepcopy(self._histories[i])
         )
-        model._publish(settings)
+        vars(model).update(Session(model).figures(settings))
         return model
 
     def predict(self, X):

@@ -27,6 +27,7 @@ from skreg import (
 )
 from skreg._baseline import Baseline
 from skreg._finiteness import bound_of_outputs
+from skreg._session import Session
 from skreg._training import Problem
 from skreg.averaging import StochasticWeightAveraging
 
@@ -64,7 +65,7 @@ def baseline(model, X, y):
     """Of an estimator's problem."""
     settings = model._read_settings(False)
     training = model._build(*model._read(X, y, reset=True), None, settings)
-    return Baseline(model._problem(training, None, settings)), model._network
+    return Baseline(Session(model).problem(training, None, settings)), model._network
 
 
 @pytest.mark.parametrize(
