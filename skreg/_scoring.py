@@ -259,7 +259,9 @@ class Score:
         """What else there is to do for one of scikit-learn's metrics of another y."""
         if not isinstance(self.scoring, str):
             return ""
-        kind = type_of_target(self.y)
+        # which makes whole numbers of y, to see whether it has others
+        with np.errstate(invalid="ignore", over="ignore"):
+            kind = type_of_target(self.y)
         advice = f"y is {kind}: take a scorer for such targets"
         methods = np.ravel(getattr(self.scorer, "_response_method", ()))
         if kind.startswith("multilabel") and "predict_proba" in methods:
