@@ -1,6 +1,7 @@
 """Scores of the weights during training, by a scorer of the user's."""
 
 import copy
+import warnings
 from functools import wraps
 from inspect import Parameter, signature
 from numbers import Real
@@ -259,8 +260,9 @@ class Score:
         """What else there is to do for one of scikit-learn's metrics of another y."""
         if not isinstance(self.scoring, str):
             return ""
-        # which makes whole numbers of y, to see whether it has others
-        with np.errstate(invalid="ignore", over="ignore"):
+        # which makes whole numbers of y, and may warn of their number
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             kind = type_of_target(self.y)
         advice = f"y is {kind}: take a scorer for such targets"
         methods = np.ravel(getattr(self.scorer, "_response_method", ()))
