@@ -389,8 +389,14 @@ def mean_of(predictions):
     predictions = list(predictions)
     # of shares, for a sum of large numbers may be infinite where their mean is not
     total = predictions[0] / len(predictions)
-    for each in predictions[1:]:
-        total += each / len(predictions)
+    with np.errstate(over="ignore"):
+        for each in predictions[1:]:
+            total += each / len(predictions)
+    if np.isinf(total).any():
+        # those of the largest number may be infinite by rounding
+        finite = np.all([np.isfinite(each) for each in predictions], axis=0)
+        largest = np.finfo(total.dtype).max
+        total = np.where(finite, np.clip(total, -largest, largest), total)
     return total
 
 
