@@ -406,8 +406,10 @@ def figures(ensemble, members):
         return {}
 
     def mean(name):
+        # one that diverged in its first epoch has no best score
         values = [getattr(member, name) for member in members]
-        return None if values[0] is None else np.mean(values, axis=0).tolist()
+        values = [value for value in values if value is not None]
+        return np.mean(values, axis=0).tolist() if values else None
 
     first = members[0]
     return {
