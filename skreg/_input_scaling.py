@@ -4,6 +4,7 @@ X itself stays as it is. The kernels scale the rows of a batch where they copy t
 see ``_kernels/input_scaling.pxd``, which has the formula.
 """
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ def preprocessing_of(network):
 
 def is_narrow(X):
     """Whether sparse X costs little as a dense copy, in time and in memory."""
-    return X.shape[1] <= MOST_DENSE_FEATURES and np.prod(X.shape) <= MOST_DENSE
+    return X.shape[1] <= MOST_DENSE_FEATURES and math.prod(X.shape) <= MOST_DENSE
 
 
 def densely(X):
@@ -40,7 +41,7 @@ def densely(X):
     ValueError
         If it would be large.
     """
-    if np.prod(X.shape) > MOST_DENSE:
+    if math.prod(X.shape) > MOST_DENSE:
         raise ValueError(
             "preprocessing='robust' leaves no zeros in sparse X and reads a dense copy "
             f"of it, of at most {MOST_DENSE} numbers; got X of shape {X.shape}. Scale "

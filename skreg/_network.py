@@ -79,7 +79,7 @@ def read_only(values):
     """
     values = values.copy()
     if sparse.issparse(values):
-        # which SciPy does in place, where it is first needed
+        # SciPy sorts a matrix in place when it first has to, which would fail later
         values.sum_duplicates()
         values.data.flags.writeable = False
     else:
