@@ -115,7 +115,7 @@ def summary(rows, models):
             for of_classes in (True, False):
                 part = errors[errors.index.isin(classes) == of_classes]
                 line.append(ratio(part, least[part.index], changed, whole))
-            wins = won(errors, changed, whole)
+            wins = won(errors[[changed, whole]])
             line.append(f"{100 * wins.mean():.0f}")
             line.append(three_digits(seconds[changed]))
         lines.append(line)

@@ -8,15 +8,16 @@ are standardised, categories one-hot, targets of regressions standardised. Each 
 ended after five minutes of the processor's time.
 
     python benchmarks/bench_tables.py [--tables choosing|reporting|all] [--repeats 3]
-        [--only MODEL ...] [--again MODEL ...] [--jobs 1] [--quick] [--draw]
+        [--only MODEL ...] [--again MODEL ...] [--most-rows N] [--jobs 1] [--quick] [--draw]
 
 `--repeats` is the number of seeds, each with other rows. ``results/tables.csv`` has a
 line for each fit, with the versions and the machine; only what is missing there, or was
-measured with another version, is run. `--again skreg` runs skreg's part again. Seconds
-are those of the processor, which on one thread are the clock's where nothing else runs.
-Also writes, for each list, ``tables_LIST.md`` (a line for each
-model), ``tables_LIST_wins.md`` (each against each), ``tables_LIST_sets.md`` (a line for
-each table), ``tables_LIST.png`` (error against seconds, and ranks) and
+measured with another version, is run. `--again skreg` runs skreg's part again,
+`--most-rows` leaves out tables of more training rows, for slow models. Seconds are
+those of the processor, which on one thread are the clock's where nothing else runs.
+Also writes, for each list, ``tables_LIST.md`` (a line for each model),
+``tables_LIST_wins.md`` (each against each), ``tables_LIST_sets.md`` (a line for each
+table), ``tables_LIST.png`` (error against seconds, and ranks) and
 ``tables_LIST_wins.svg`` (skreg's line of the wins). `--draw` runs nothing and draws the
 plots of what is there.
 """
@@ -258,6 +259,8 @@ def measure(rows, models, tables, options, path, train_rows):
         for (table, seed), todo in missing(rows, models, tables, options).items():
             file = Path(folder) / "arrays.npz"
             data = arrays(table, seed, train_rows)
+            if len(data["X"]) > options.most_rows:
+                continue
             np.savez(file, **data)
             results = pool.map(
                 lambda model, file=file, seed=seed: in_process(
@@ -309,24 +312,40 @@ def by_table(rows, column, tables, models=tuple(MODELS)):
     )
 
 
+def of_pair(rows, tables, name, other):
+    """By table: the errors of two models, means over the seeds on which both ended.
+
+    Where one of them has fewer seeds, both are compared on the same rows.
+    """
+    frame = pd.DataFrame(rows)
+    frame = frame[frame["model"].isin([name, other])]
+    frame = frame.assign(error=pd.to_numeric(frame["error"]))
+    both = frame.pivot_table("error", ["table", "seed"], "model").dropna()
+    both = both.reindex(columns=[name, other]).groupby("table").mean()
+    return both.reindex([t.name for t in tables if t.name in both.index])
+
+
 def resampled(values, statistic, generator):
     """2.5 and 97.5 % of a statistic of the tables, drawn again with replacement."""
     drawn = generator.integers(len(values), size=(RESAMPLES, len(values)))
     return np.percentile(statistic(values[drawn], axis=1), [2.5, 97.5])
 
 
-def won(errors, name, other):
-    """By table: 1 where `name` has the smaller error, 1/2 where it is the same."""
-    both = errors[[name, other]].dropna().to_numpy()
-    return (both[:, 0] < both[:, 1]) + 0.5 * (both[:, 0] == both[:, 1])
+def won(both):
+    """By table: 1 where the first model has the smaller error, 1/2 where it is even."""
+    first, second = both.dropna().to_numpy().T
+    return (first < second) + 0.5 * (first == second)
 
 
-def relative(errors, least, name):
+def relative(rows, tables, name):
     """By table: the logarithm of the error as a multiple of boosting's.
 
     An error of zero counts as half a row's.
     """
-    both = errors[[name, BOOSTING]].clip(lower=least, axis=0).dropna()
+    if name == BOOSTING:
+        return np.zeros(len(by_table(rows, "error", tables, [BOOSTING]).dropna()))
+    both = of_pair(rows, tables, name, BOOSTING)
+    both = both.clip(lower=half_a_row(rows, both), axis=0)
     return np.log(both[name] / both[BOOSTING]).to_numpy()
 
 
@@ -338,13 +357,13 @@ def interval(bounds, form):
 def overview(rows, tables):
     """A line for each model."""
     errors = by_table(rows, "error", tables)
-    least = half_a_row(rows, errors)
     ranks = errors.dropna(axis=1).rank(axis=1)
+    seeds = pd.DataFrame(rows).groupby("model")["seed"].nunique()
     generator = np.random.default_rng(0)
     lines = []
     for name in errors:
-        ratio = relative(errors, least, name)
-        line = [name, str(len(ratio))]
+        ratio = relative(rows, tables, name)
+        line = [name, str(len(ratio)), str(seeds[name])]
         bounds = np.exp(resampled(ratio, np.mean, generator))
         line.append(f"{np.exp(ratio.mean()):.3f}" + interval(bounds, "{:.3f}"))
         line.append(f"{ranks[name].mean():.2f}" if name in ranks else "-")
@@ -360,7 +379,7 @@ def overview(rows, tables):
             measured = name in values and values[name].notna().any()
             line.append(form(values[name]) if measured else "-")
         lines.append(line)
-    header = ["model", "tables", "error / boosting's", "rank", "log loss", "ECE", "R²"]
+    header = ["model", "tables", "seeds", "error / boosting's", "rank", "log loss", "ECE", "R²"]
     return markdown_table([*header, "fit, s", "predict, s", "peak, MB"], lines)
 
 
@@ -387,10 +406,10 @@ def matrix(rows, tables):
     for name in errors:
         line = [name]
         for other in errors:
-            wins = won(errors, name, other)
             if name == other:
                 line.append("")
             else:
+                wins = won(of_pair(rows, tables, name, other))
                 bounds = 100 * resampled(wins, np.mean, generator)
                 line.append(f"{100 * wins.mean():.0f}" + interval(bounds, "{:.0f}"))
         lines.append(line)
@@ -421,12 +440,11 @@ def plot(rows, tables, path):
     import matplotlib.pyplot as plt
 
     errors = by_table(rows, "error", tables)
-    least = half_a_row(rows, errors)
     seconds = by_table(rows, "fit_seconds", tables).mean()
     fig, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     generator = np.random.default_rng(0)
     for place, name in enumerate(errors):
-        ratio = relative(errors, least, name)
+        ratio = relative(rows, tables, name)
         low, high = np.exp(resampled(ratio, np.mean, generator))
         mean = np.exp(ratio.mean())
         left.errorbar(
@@ -469,7 +487,7 @@ def plot_wins(rows, tables, path):
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "skreg"}):
         fig, ax = plt.subplots(figsize=(5.8, 2.4), layout="constrained")
         for line, name in enumerate(others):
-            wins = 100 * won(errors, SKREG, name)
+            wins = 100 * won(of_pair(rows, tables, SKREG, name))
             low, high = resampled(wins, np.mean, generator)
             ax.hlines(line, low, high, color="C0", alpha=0.35, linewidth=7)
             ax.plot(wins.mean(), line, "o", color="C0", markersize=8)
@@ -504,7 +522,7 @@ def report(rows, name, tables, folder, options):
     seeds = len({row["seed"] for row in rows})
     about = (
         f"{QUICK + ' ' if options.quick else ''}The list `{name}`, defaults of each "
-        f"model, one thread, {seeds} seed{'s' * (seeds > 1)}. "
+        f"model, one thread, at most {seeds} seed{'s' * (seeds > 1)}. "
     )
     versions = sorted({row["versions"] for row in rows})
     whom = f"{machine('pandas')} Measured with: {'; '.join(versions)}."
@@ -512,7 +530,7 @@ def report(rows, name, tables, folder, options):
         folder,
         f"tables_{name}.md",
         overview(rows, tables),
-        f"{about}`error` is the share of wrong labels, or the root mean square of a "
+        f"{about}Models are compared on the seeds that both have. `error` is the share of wrong labels, or the root mean square of a "
         "standardised target's residuals; the geometric mean over tables of its "
         "multiple of HistGradientBoosting's, with a 95 % interval over tables "
         "(bootstrap). Ranks are among the models that ended on all tables. Means of "
@@ -523,7 +541,7 @@ def report(rows, name, tables, folder, options):
         folder,
         f"tables_{name}_wins.md",
         matrix(rows, tables),
-        f"{about}Tables, of 100, on which the line's model has the smaller error than "
+        f"{about}Two models are compared on the seeds that both have: tables, of 100, on which the line's model has the smaller error than "
         "the column's, ties one half, with a 95 % interval over tables (bootstrap).",
     )
     write_table(
@@ -543,6 +561,7 @@ def command_line(question, repeats, names):
     parser = arguments(question, repeats=repeats)
     choose(parser, names)
     parser.add_argument("--again", nargs="+", default=[], choices=names)
+    parser.add_argument("--most-rows", type=int, default=TRAIN_ROWS)
     parser.add_argument("--jobs", type=int, default=1)
     return parser
 
