@@ -7,7 +7,7 @@ is the question of `bench_tables.py`.
 from functools import partial
 
 import skreg
-from skreg._automatic import plain_settings
+from skreg._problem.automatic import plain_settings
 
 
 def _plain(cls):

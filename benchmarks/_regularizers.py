@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from skreg._strengths import STRENGTHS
+from skreg._problem.strengths import STRENGTHS
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import (
     CutMix,

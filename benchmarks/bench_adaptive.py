@@ -45,7 +45,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skreg._adaptive import LARGEST, SMALLEST
+from skreg._training.adaptive import LARGEST, SMALLEST
 
 GRID = np.geomspace(SMALLEST, LARGEST, 8).tolist()
 SETTINGS = {

@@ -1,9 +1,9 @@
 """What is each default worth, added alone and left out?
 
 A default that a fit takes where nothing is set ("auto") is added alone to one plain
-network (``PLAIN`` in ``skreg/_automatic.py``: what "auto" stands for in a linear
-model), and each is left out of all of them together. On the choosing list of tables, as
-`bench_tables.py` reads and measures them, but at most 2000 rows; one thread.
+network (``PLAIN`` in ``skreg/_problem/automatic.py``: what "auto" stands for in a
+linear model), and each is left out of all of them together. On the choosing list of
+tables, as `bench_tables.py` reads and measures them, but at most 2000 rows; one thread.
 
     python benchmarks/bench_defaults.py [--repeats 1] [--only NAME ...]
         [--again NAME ...] [--jobs 1] [--quick]
@@ -25,7 +25,7 @@ from bench_tables import (
     won,
 )
 
-from skreg._automatic import MEMBERS, PLAIN, SIZES_OF_CLASSES, SIZES_OF_VALUES
+from skreg._problem.automatic import MEMBERS, PLAIN, SIZES_OF_CLASSES, SIZES_OF_VALUES
 
 ROWS = 2000  # trained on, at most
 # What is one idea: a schedule with its rate and its end.

@@ -24,7 +24,7 @@ for the weights' gradients and for the inputs'), not of what skreg does besides 
     python benchmarks/bench_speed.py [--repeats 7] [--rows SUBSTRING] [--quick]
 
 writes ``results/speed.csv`` (every repetition), ``speed.md`` (epochs) and
-``speed_predict.md``, ``speed.png``, and for the Lasso (``_linear.py``)
+``speed_predict.md``, ``speed.png``, and for the Lasso (``_estimators/linear.py``)
 ``speed_lasso.csv`` and ``speed_lasso.md``. With ``--rows`` or ``--quick`` nothing is
 written unless ``--output`` says where.
 """

@@ -8,7 +8,8 @@ are standardised, categories one-hot, targets of regressions standardised. Each 
 ended after five minutes of the processor's time.
 
     python benchmarks/bench_tables.py [--tables choosing|reporting|all] [--repeats 3]
-        [--only MODEL ...] [--again MODEL ...] [--most-rows N] [--jobs 1] [--quick] [--draw]
+        [--only MODEL ...] [--again MODEL ...] [--most-rows N] [--jobs 1]
+        [--quick] [--draw]
 
 `--repeats` is the number of seeds, each with other rows. ``results/tables.csv`` has a
 line for each fit, with the versions and the machine; only what is missing there, or was
@@ -379,7 +380,16 @@ def overview(rows, tables):
             measured = name in values and values[name].notna().any()
             line.append(form(values[name]) if measured else "-")
         lines.append(line)
-    header = ["model", "tables", "seeds", "error / boosting's", "rank", "log loss", "ECE", "R²"]
+    header = [
+        "model",
+        "tables",
+        "seeds",
+        "error / boosting's",
+        "rank",
+        "log loss",
+        "ECE",
+        "R²",
+    ]
     return markdown_table([*header, "fit, s", "predict, s", "peak, MB"], lines)
 
 
@@ -530,19 +540,20 @@ def report(rows, name, tables, folder, options):
         folder,
         f"tables_{name}.md",
         overview(rows, tables),
-        f"{about}Models are compared on the seeds that both have. `error` is the share of wrong labels, or the root mean square of a "
+        f"{about}`error` is the share of wrong labels, or the root mean square of a "
         "standardised target's residuals; the geometric mean over tables of its "
-        "multiple of HistGradientBoosting's, with a 95 % interval over tables "
-        "(bootstrap). Ranks are among the models that ended on all tables. Means of "
-        "log loss, expected calibration error (15 bins), R² and seconds of the "
+        "multiple of HistGradientBoosting's on the seeds that both have, with a 95 % "
+        "interval over tables (bootstrap). Ranks are among the models that ended on all "
+        "tables. Means of log loss, expected calibration error (15 bins), R² and seconds of the "
         f"processor; the largest growth of memory in a fit. {whom}",
     )
     write_table(
         folder,
         f"tables_{name}_wins.md",
         matrix(rows, tables),
-        f"{about}Two models are compared on the seeds that both have: tables, of 100, on which the line's model has the smaller error than "
-        "the column's, ties one half, with a 95 % interval over tables (bootstrap).",
+        f"{about}Tables, of 100, on which the line's model has the smaller error than "
+        "the column's, ties one half, as means over the seeds that both have; with a "
+        "95 % interval over tables (bootstrap).",
     )
     write_table(
         folder,

@@ -3,11 +3,12 @@
 from importlib.metadata import version
 
 from skreg import _kernels  # noqa: F401  first, as it says which install is missing
-from skreg._classifier import RegularizedMLPClassifier
-from skreg._cv import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
-from skreg._path import RegularizationPath, regularization_path
-from skreg._regressor import RegularizedMLPRegressor
-from skreg._search_space import search_space
+from skreg._estimators.classifier import RegularizedMLPClassifier
+from skreg._estimators.cv import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
+from skreg._estimators.path import RegularizationPath, regularization_path
+from skreg._estimators.regressor import RegularizedMLPRegressor
+from skreg._persistence import keep_old_names
+from skreg._problem.search_space import search_space
 from skreg._versions import show_versions
 
 __version__ = version("skreg")
@@ -21,3 +22,5 @@ __all__ = [
     "search_space",
     "show_versions",
 ]
+
+keep_old_names()

@@ -7,14 +7,40 @@ defaults. What has no default cannot be made up, and is refused in words.
 """
 
 import inspect
+import sys
 import warnings
 from dataclasses import MISSING, fields, is_dataclass
+from importlib import import_module
 from typing import ClassVar
 
-from skreg._transaction import settled_state
 from skreg.exceptions import InconsistentVersionWarning
 
 KEY = "_skreg_version"
+# Modules whose classes are in pickles that were made before there were folders.
+MOVED = {
+    "_adaptive": "_training.adaptive",
+    "_base": "_estimators.base",
+    "_batch_norm": "_network.batch_norm",
+    "_classifier": "_estimators.classifier",
+    "_cv": "_estimators.cv",
+    "_feature_groups": "_problem.feature_groups",
+    "_fine_tuning": "_network.fine_tuning",
+    "_input_scaling": "_problem.input_scaling",
+    "_losses": "_problem.losses",
+    "_optimizers": "_problem.optimizers",
+    "_path": "_estimators.path",
+    "_regressor": "_estimators.regressor",
+    "_schedules": "_problem.schedules",
+    "_sparse_network": "_network.sparse_network",
+    "_target_scale": "_problem.target_scale",
+    "_training_state": "_training.state",
+    "_validation": "_problem.data",
+}
+# Those of modules that have become folders of the same name.
+MOVED_INTO = {
+    ("_network", "network"): ("Folded", "Network", "Views"),
+    ("_training", "stochastic"): ("Checkpoint", "History", "Progress"),
+}
 
 
 class VersionedMixin:
@@ -27,7 +53,11 @@ class VersionedMixin:
     _before: ClassVar[dict] = {}
 
     def __getstate__(self):
-        return settled_state(self) | {KEY: current_version()}
+        return self._settled_state() | {KEY: current_version()}
+
+    def _settled_state(self):
+        """The attributes to copy or pickle."""
+        return vars(self)
 
     def __setstate__(self, state):
         state = dict(state)
@@ -59,6 +89,16 @@ class VersionedMixin:
             What cannot be completed.
         """
         return []
+
+
+def keep_old_names():
+    """Let classes be found by the names that older pickles have for them."""
+    for old, new in MOVED.items():
+        sys.modules[f"skreg.{old}"] = import_module(f"skreg.{new}")
+    for (folder, module), names in MOVED_INTO.items():
+        moved = import_module(f"skreg.{folder}.{module}")
+        for name in names:
+            setattr(sys.modules[f"skreg.{folder}"], name, getattr(moved, name))
 
 
 def current_version():

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
 from skreg._persistence import VersionedMixin
-from skreg._reading import read_data
+from skreg._problem.reading import read_data
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 

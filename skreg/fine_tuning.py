@@ -4,11 +4,11 @@ import copy
 
 from sklearn.base import clone
 
-from skreg._automatic import as_used
-from skreg._fine_tuning import begin, fingerprint
-from skreg._parameters import read_settings
+from skreg._network.fine_tuning import begin, fingerprint
 from skreg._persistence import VersionedMixin
-from skreg._training_state import TrainingState
+from skreg._problem.automatic import as_used
+from skreg._problem.parameters import read_settings
+from skreg._training.state import TrainingState
 
 __all__ = ["Adaptation"]
 

@@ -174,7 +174,7 @@ def _select(X, names):
 
 
 def _read(column, kind):
-    from ._texts import MISSING, as_dates
+    from skreg._problem.texts import MISSING, as_dates
 
     try:
         if kind in DECIMAL_MARKS:
@@ -202,7 +202,7 @@ def _as_number(column, decimal):
     import pandas as pd
     from pandas.api import types
 
-    from ._texts import as_numbers, number_of
+    from skreg._problem.texts import as_numbers, number_of
 
     if types.is_timedelta64_dtype(column):
         column = column.dt.total_seconds()
@@ -222,7 +222,7 @@ def _as_seconds(column):
     import pandas as pd
     from pandas.api import types
 
-    from ._texts import as_numbers, seconds_of
+    from skreg._problem.texts import as_numbers, seconds_of
 
     if types.is_timedelta64_dtype(column) or types.is_numeric_dtype(column):
         return _as_number(column, ".")
@@ -235,7 +235,7 @@ def _as_seconds(column):
 
 def _as_code(column):
     """Refuse numbers: 01234 that was read as 1234 is a code no more."""
-    from ._texts import GAPS
+    from skreg._problem.texts import GAPS
 
     numbers = [v for v in column.dropna() if not isinstance(v, str)]
     if numbers:

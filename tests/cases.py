@@ -6,10 +6,14 @@ import numpy as np
 from reference import KINKED_ACTIVATIONS, KINKED_LOSSES, NORM_EPSILON
 from scipy import sparse
 
-from skreg._activations import ACTIVATIONS
 from skreg._kernels import engine
 from skreg._kernels._tables import NORM_POSITIONS
-from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS, REGRESSION_LOSSES
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.losses import (
+    BINARY_LOG_LOSS,
+    MULTINOMIAL_LOG_LOSS,
+    REGRESSION_LOSSES,
+)
 
 LOSSES = REGRESSION_LOSSES | {
     "binary_log_loss": BINARY_LOG_LOSS,

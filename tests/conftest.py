@@ -46,6 +46,6 @@ def close_figures():
 @pytest.fixture(autouse=bool(os.environ.get("SKREG_TEST_THREADS")))
 def threads_for_the_smallest_fits(monkeypatch):
     """Every fit takes all threads that it may, if SKREG_TEST_THREADS is set."""
-    from skreg import _threads
+    from skreg._problem import cores
 
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)

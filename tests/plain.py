@@ -7,7 +7,7 @@ import the estimators from here; what "auto" stands for is tested in test_automa
 import inspect
 
 import skreg
-from skreg._automatic import PLAIN
+from skreg._problem.automatic import PLAIN
 
 
 def with_plain_defaults(cls):

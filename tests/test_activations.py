@@ -8,8 +8,8 @@ import pytest
 import reference
 from cases import both_dtypes
 
-from skreg._activations import ACTIVATIONS
 from skreg._kernels import units
+from skreg._problem.activations import ACTIVATIONS
 
 KERNELS = Path(__file__).resolve().parent.parent / "skreg" / "_kernels"
 

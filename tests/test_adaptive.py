@@ -24,9 +24,10 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from skreg import _adaptive, _threads
-from skreg._adaptive import LARGEST, SMALLEST, START, Strength, Tuner
-from skreg._optimizers import Optimizer
+from skreg._problem import cores
+from skreg._problem.optimizers import Optimizer
+from skreg._training import adaptive
+from skreg._training.adaptive import LARGEST, SMALLEST, START, Strength, Tuner
 
 auto = {"l1": "auto", "l2": "auto", "early_stopping": True, "random_state": 0}
 
@@ -88,7 +89,7 @@ def test_hypergradient_is_the_derivative_through_one_step(solver, name):
     params, optimizer, _ = validation_loss_after_step(0.0, 0)
     gradient = np.empty_like(params)
     loops.loss_and_gradient(params, validation, gradient)
-    direction = gradient * _adaptive.metric(optimizer)
+    direction = gradient * adaptive.metric(optimizer)
     if solver == "adam":
         step = optimizer.step
         factor = rate * np.sqrt(1 - optimizer.beta_2**step) / (1 - 0.6**step)
@@ -104,15 +105,15 @@ def test_hypergradient_is_the_derivative_through_one_step(solver, name):
         _, _, above = validation_loss_after_step(h, layer)
         _, _, below = validation_loss_after_step(-h, layer)
         expected = (above - below) / (2 * h)
-        computed = factor * strengths[name][layer] * _adaptive.hypergradient(name, W, g)
+        computed = factor * strengths[name][layer] * adaptive.hypergradient(name, W, g)
         assert abs(expected) > 1e-6
         assert computed == pytest.approx(expected, rel=1e-4)
 
 
 def test_zeros_take_no_part_under_l1():
     W = np.array([[0.0, -2.0, 0.5]])
-    assert _adaptive.hypergradient("l1", W, np.array([[9.0, 1.0, 3.0]])) == -2.0
-    assert _adaptive.hypergradient("l2", W, np.array([[9.0, 1.0, 3.0]])) == 0.5
+    assert adaptive.hypergradient("l1", W, np.array([[9.0, 1.0, 3.0]])) == -2.0
+    assert adaptive.hypergradient("l2", W, np.array([[9.0, 1.0, 3.0]])) == 0.5
 
 
 # ------------------------------------------------------------------------- the rule
@@ -149,7 +150,7 @@ def test_rule(value, derivatives):
 
 def test_without_weights_the_strength_falls():
     strength = Strength(50.0)
-    strength.move(_adaptive.hypergradient("l1", np.zeros((3, 2)), np.ones((3, 2))))
+    strength.move(adaptive.hypergradient("l1", np.zeros((3, 2)), np.ones((3, 2))))
     assert strength.value < 50.0
 
 
@@ -278,7 +279,7 @@ def test_same_seed_same_bits(Estimator, solver, dtype, monkeypatch):
     )
     X, y = data_for(estimator)
     first = estimator.fit(X, y)
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)
     second = clone(estimator).fit(X, y)
     with threadpool_limits(1):
         third = clone(estimator).fit(X, y)

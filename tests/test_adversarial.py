@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skreg._optimizers import Optimizer
+from skreg._problem.optimizers import Optimizer
 from skreg.adversarial import AdversarialTraining, adversarial_examples, checked
 from skreg.inspection import RobustnessCurveDisplay, robustness_curve
 
@@ -112,7 +112,7 @@ def test_steps_equal_the_oracle(batch_norm, skip, given, input_dropout):
     optimizer = Optimizer("sgd", params.size, np.dtype(float), momentum=0.0)
     statistics = None
     if batch_norm:
-        from skreg._batch_norm import Statistics
+        from skreg._network.batch_norm import Statistics
 
         statistics = Statistics.of([11, 6], float)
     got = params.copy()

@@ -11,8 +11,8 @@ import pytest
 from common import data_for, few_epochs
 
 import skreg
-from skreg._base import BaseRegularizedMLP
-from skreg._members import OF_ONE_NETWORK
+from skreg._estimators.base import BaseRegularizedMLP
+from skreg._estimators.members import OF_ONE_NETWORK
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 REFERENCE = (DOCS / "api.rst").read_text("utf-8")

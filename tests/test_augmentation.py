@@ -40,10 +40,10 @@ from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
 import skreg.augmentation
-from skreg import _threads
-from skreg._augmentation import kernel_table, read_augmentation
 from skreg._kernels import engine, units
-from skreg._optimizers import Optimizer
+from skreg._problem import cores
+from skreg._problem.augmentation import kernel_table, read_augmentation
+from skreg._problem.optimizers import Optimizer
 from skreg.augmentation import (
     Compose,
     CutMix,
@@ -454,8 +454,8 @@ def test_lists_composes_and_objects_are_the_same(Estimator, dtype):
 @both_estimators
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_bits_do_not_depend_on_the_number_of_threads(Estimator, dtype, monkeypatch):
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
-    monkeypatch.setattr(_threads, "_cores", lambda: 3)
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)
+    monkeypatch.setattr(cores, "_cores", lambda: 3)
     image = (2, 2) if Estimator is RegularizedMLPClassifier else (5, 2)
     every = [
         GaussianNoise(0.1),

@@ -23,13 +23,13 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._automatic import (
+from skreg._estimators.callbacks import HAVE_CALLBACKS
+from skreg._problem.automatic import (
     automatic_values,
     batch_size,
     epochs,
     plain_settings,
 )
-from skreg._callbacks import HAVE_CALLBACKS
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Mixup
 from skreg.schedules import Cosine, OneCycle

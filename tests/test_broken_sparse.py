@@ -7,7 +7,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 
 from skreg._kernels import engine
-from skreg._sparse_input import check_indices
+from skreg._problem.sparse_input import check_indices
 
 N, P = 40, 4
 

@@ -7,7 +7,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.model_selection import GridSearchCV
 
 from skreg import RegularizedMLPRegressorCV
-from skreg._callbacks import HAVE_CALLBACKS
+from skreg._estimators.callbacks import HAVE_CALLBACKS
 
 pytestmark = [
     pytest.mark.skipif(

@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from threadpoolctl import threadpool_limits
 
-from skreg import _threads
+from skreg._problem import cores
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import CutMix, FeatureMasking, GaussianNoise, Mixup
 from skreg.averaging import ExponentialMovingAverage, StochasticWeightAveraging
@@ -111,8 +111,8 @@ def test_the_same_bits_with_any_number_of_threads(Estimator, name, value, monkey
     X, y = data_for(model)
     results = set()
     for threads in [1, 2, 3]:
-        monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
-        monkeypatch.setattr(_threads, "_cores", lambda n=threads: n)
+        monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)
+        monkeypatch.setattr(cores, "_cores", lambda n=threads: n)
         with threadpool_limits(threads):
             model.fit(X, y)
         results.add(all_weights(model).tobytes() + model.predict(X).tobytes())

@@ -31,7 +31,7 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._cv import chosen
+from skreg._estimators.cv import chosen
 
 LINEAR = {
     "hidden_layer_sizes": (),

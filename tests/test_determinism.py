@@ -22,8 +22,8 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from skreg._activations import ACTIVATIONS
-from skreg._blas import one_blas_thread
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.blas import one_blas_thread
 
 pytestmark = few_epochs
 

@@ -16,9 +16,9 @@ from cases import (
 from reference import Network
 from scipy import sparse
 
-from skreg._activations import ACTIVATIONS
 from skreg._kernels import engine
-from skreg._optimizers import Optimizer
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.optimizers import Optimizer
 
 ROWS = 50
 

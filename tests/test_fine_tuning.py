@@ -23,8 +23,8 @@ from sklearn.exceptions import NotFittedError
 from threadpoolctl import threadpool_limits
 
 from skreg import RegularizedMLPClassifierCV
-from skreg._feature_groups import FeatureGroups
-from skreg._fine_tuning import METHODS
+from skreg._network.fine_tuning import METHODS
+from skreg._problem.feature_groups import FeatureGroups
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Mixup
 

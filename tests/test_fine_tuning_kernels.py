@@ -22,8 +22,8 @@ from cases import (
 )
 from reference import LowRank, Network
 
-from skreg._batch_norm import Statistics
-from skreg._optimizers import Optimizer
+from skreg._network.batch_norm import Statistics
+from skreg._problem.optimizers import Optimizer
 from skreg.adversarial import AdversarialTraining, checked
 
 # Wide enough for several blocks and strips.

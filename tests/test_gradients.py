@@ -16,7 +16,7 @@ from cases import (
 )
 from reference import Network
 
-from skreg._activations import ACTIVATIONS
+from skreg._problem.activations import ACTIVATIONS
 
 ROWS = 7
 STEP = 5

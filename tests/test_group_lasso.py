@@ -22,9 +22,9 @@ from sklearn.datasets import make_friedman1
 from sklearn.linear_model import Lasso, MultiTaskLasso
 from sklearn.preprocessing import scale
 
-from skreg._feature_groups import FeatureGroups
 from skreg._kernels import units
-from skreg._optimizers import Optimizer
+from skreg._problem.feature_groups import FeatureGroups
+from skreg._problem.optimizers import Optimizer
 
 # ------------------------------------------------------------------------------- prox
 

@@ -27,7 +27,7 @@ from sklearn.linear_model import MultiTaskLasso
 
 from skreg import regularization_path
 from skreg._kernels import units
-from skreg._optimizers import Optimizer
+from skreg._problem.optimizers import Optimizer
 from skreg.averaging import ExponentialMovingAverage
 
 pytestmark = few_epochs

@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
 from skreg import RegularizedMLPRegressorCV
-from skreg._schedules import SCHEDULES
+from skreg._problem.schedules import SCHEDULES
 
 # One epoch of this takes several seconds.
 ROWS, FEATURES, HIDDEN = 100_000, 100, (1024, 1024)
@@ -180,7 +180,7 @@ def test_the_folds_of_a_choice_end_and_leave_it_as_it_was(n_jobs, again):
 
 @few_epochs
 def test_paths_in_other_threads_end_before_their_next_epoch():
-    from skreg._callbacks import EndFromOutside
+    from skreg._estimators.callbacks import EndFromOutside
 
     ended = threading.Event()
     callbacks = EndFromOutside(ended)

@@ -10,8 +10,8 @@ from cases import KEY, data_of, engine_of, random_params
 from plain import RegularizedMLPRegressor
 from reference import Network
 
-from skreg._batch_norm import Statistics
-from skreg._optimizers import Optimizer
+from skreg._network.batch_norm import Statistics
+from skreg._problem.optimizers import Optimizer
 
 # A batch of these takes half a second or more on any machine; it is watched.
 ROWS, SIZES = 8000, [50, 1024, 1024, 1]

@@ -33,7 +33,7 @@ from sklearn.utils.estimator_checks import (
 
 from skreg import RegularizedMLPRegressorCV, regularization_path
 from skreg._kernels import engine
-from skreg._moments import Moments
+from skreg._problem.moments import Moments
 
 BOTH_DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
@@ -523,7 +523,7 @@ def test_the_kernels_refuse_one_row_without_running_averages():
         network = network.fit(*diabetes())._network
     X = np.zeros((1, 10), np.float32)
     data = network.data(X, np.zeros((1, 1), np.float32))
-    from skreg._parameters import read_settings
+    from skreg._problem.parameters import read_settings
 
     settings = read_settings(regressor((4,), batch_norm="before"))
     with pytest.raises(ValueError, match="pass statistics"):

@@ -18,7 +18,7 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._validation import split_rows
+from skreg._problem.data import split_rows
 from skreg.adversarial import adversarial_examples
 
 rng = np.random.default_rng(0)

@@ -20,8 +20,8 @@ from sklearn.preprocessing import StandardScaler, scale
 from threadpoolctl import threadpool_limits
 
 from skreg import regularization_path
-from skreg._callbacks import HAVE_CALLBACKS
-from skreg._members import OF_ONE_NETWORK
+from skreg._estimators.callbacks import HAVE_CALLBACKS
+from skreg._estimators.members import OF_ONE_NETWORK
 from skreg.adversarial import adversarial_examples
 
 SETTINGS = {
@@ -148,8 +148,8 @@ def test_the_same_bits_for_any_number_of_threads(name, threads, monkeypatch):
     model = make(early_stopping=True, dropout=0.2)
     with threadpool_limits(1):
         expected = state_of(model.fit(X, y))
-    monkeypatch.setattr("skreg._threads.limit", lambda: threads)
-    monkeypatch.setattr("skreg._threads._cores", lambda: threads)
+    monkeypatch.setattr("skreg._problem.cores.limit", lambda: threads)
+    monkeypatch.setattr("skreg._problem.cores._cores", lambda: threads)
     assert state_of(model.fit(X, y)) == expected
 
 
@@ -453,8 +453,8 @@ def test_a_failed_call_changes_nothing():
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_keeps_what_was_learnt(threads, monkeypatch):
     X, y = values()
-    monkeypatch.setattr("skreg._threads.limit", lambda: threads)
-    monkeypatch.setattr("skreg._threads._cores", lambda: threads)
+    monkeypatch.setattr("skreg._problem.cores.limit", lambda: threads)
+    monkeypatch.setattr("skreg._problem.cores._cores", lambda: threads)
     seen, lock = [], threading.Lock()
 
     def scoring(estimator, X, y):

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.datasets import make_multilabel_classification
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from skreg._network import Network
+from skreg._network.network import Network
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -8,9 +8,9 @@ import reference
 from cases import LOSS_PARAMETERS, LOSSES, both_dtypes, random_inputs, random_params
 from scipy import sparse
 
-from skreg._activations import ACTIVATIONS
-from skreg._network import Network
-from skreg._validation import as_csr_for_kernels
+from skreg._network.network import Network
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.data import as_csr_for_kernels
 
 SIZES = [5, 4, 3, 2]
 

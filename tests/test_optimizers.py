@@ -13,7 +13,7 @@ from plain import RegularizedMLPRegressor
 from sklearn.linear_model import Lasso
 
 from skreg._kernels import units
-from skreg._optimizers import Optimizer
+from skreg._problem.optimizers import Optimizer
 
 # The four ways of taking a step.
 SOLVERS = {

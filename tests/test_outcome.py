@@ -25,10 +25,10 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._baseline import Baseline
-from skreg._finiteness import bound_of_outputs
-from skreg._session import Session
-from skreg._training import Problem
+from skreg._training.baseline import Baseline
+from skreg._training.finiteness import bound_of_outputs
+from skreg._training.session import Session
+from skreg._training.stochastic import Problem
 from skreg.averaging import StochasticWeightAveraging
 
 unconverged = pytest.mark.filterwarnings(
@@ -350,8 +350,8 @@ def test_ctrl_c_after_the_last_epoch_keeps_the_fit(where, monkeypatch):
         return 0
 
     name = {
-        "verdict": "skreg._base.Verdict",
-        "finiteness": "skreg._training.keep_finite",
+        "verdict": "skreg._estimators.base.Verdict",
+        "finiteness": "skreg._training.stochastic.keep_finite",
     }
     monkeypatch.setattr(name[where], interrupted)
     model = RegularizedMLPRegressor(max_iter=20, learning_rate="one_cycle")

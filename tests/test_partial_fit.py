@@ -18,7 +18,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
-from skreg._optimizers import Optimizer
+from skreg._problem.optimizers import Optimizer
 
 pytestmark = few_epochs
 

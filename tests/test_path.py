@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Ridge, lasso_path
 
 from skreg import regularization_path
-from skreg._path import zeroing_strength
+from skreg._estimators.path import zeroing_strength
 
 LINEAR = {
     "hidden_layer_sizes": (),
@@ -381,7 +381,7 @@ def test_schedules_follow_the_epochs_of_the_points():
 
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_ctrl_c_ends_the_path_with_what_there_is(solver, monkeypatch):
-    from skreg._training import History
+    from skreg._training.stochastic import History
 
     X, y = diabetes()
     add = History.add

@@ -14,7 +14,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import is_classifier
 
-from skreg._validation import LEAST_PART_ROWS, PART_SIZE, parts_for_kernels
+from skreg._problem.data import LEAST_PART_ROWS, PART_SIZE, parts_for_kernels
 
 pytestmark = few_epochs
 

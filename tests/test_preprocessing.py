@@ -16,7 +16,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import cross_val_score
 
 import skreg
-from skreg._input_scaling import InputScaling
+from skreg._problem.input_scaling import InputScaling
 from skreg.adversarial import AdversarialTraining, adversarial_examples
 from skreg.augmentation import Mixup
 

@@ -15,10 +15,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from thinned import KINDS, raw_predictions, remove, thinned
 
-from skreg import _validation
-from skreg._losses import REGRESSION_LOSSES
-from skreg._network import Network, residual_reaches
-from skreg._pruning import pruned
+from skreg._network.network import Network, residual_reaches
+from skreg._network.pruning import pruned
+from skreg._problem import data as reading_of_data
+from skreg._problem.losses import REGRESSION_LOSSES
 
 pytestmark = few_epochs
 
@@ -308,7 +308,7 @@ def test_many_rows_are_read_in_parts(monkeypatch):
     smaller = model.prune()
     X = np.tile(X, (10, 1))
     expected = smaller.predict_proba(X)
-    monkeypatch.setattr(_validation, "GATHERED_PART_SIZE", 100)
+    monkeypatch.setattr(reading_of_data, "GATHERED_PART_SIZE", 100)
     assert_array_equal(smaller.predict_proba(X), expected)
 
 

@@ -19,9 +19,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.utils.class_weight import compute_sample_weight
 
-from skreg._activations import ACTIVATIONS
-from skreg._losses import REGRESSION_LOSSES
-from skreg._schedules import SCHEDULES
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.losses import REGRESSION_LOSSES
+from skreg._problem.schedules import SCHEDULES
 
 stochastic = pytest.mark.parametrize("solver", ["adam", "sgd"])
 

@@ -23,7 +23,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skreg import schedules
 from skreg._kernels import engine
-from skreg._schedules import (
+from skreg._problem.schedules import (
     SCHEDULES,
     SMALLEST_ADAPTIVE_RATE,
     WITHOUT_END,

@@ -19,15 +19,15 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skreg import search_space
-from skreg._parameters import read_settings
-from skreg._search_space import (
+from skreg._problem.parameters import read_settings
+from skreg._problem.search_space import (
     DropoutRates,
     PerMatrix,
     Sometimes,
     batch_sizes,
     widths,
 )
-from skreg._strengths import STRENGTHS
+from skreg._problem.strengths import STRENGTHS
 
 TASKS = {
     "classification": RegularizedMLPClassifier,

@@ -24,10 +24,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from thinned import KINDS, raw_predictions, remove, thinned
 
-from skreg import _threads
-from skreg._activations import ACTIVATIONS
 from skreg._kernels import sparse_weights, units
-from skreg._losses import REGRESSION_LOSSES
+from skreg._problem import cores
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.losses import REGRESSION_LOSSES
 
 pytestmark = few_epochs
 
@@ -154,9 +154,9 @@ def test_threads_give_the_same_bits(monkeypatch, as_X, kind):
     model.sparsify_weights()
     X = as_X(np.tile(X, (20, 1)))
     alone = model.predict_proba(X)
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
-    monkeypatch.setattr(_threads, "limit", lambda: 3)
-    monkeypatch.setattr(_threads, "_cores", lambda: 3)
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)
+    monkeypatch.setattr(cores, "limit", lambda: 3)
+    monkeypatch.setattr(cores, "_cores", lambda: 3)
     assert_array_equal(model.predict_proba(X), alone)
 
 

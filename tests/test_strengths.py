@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from skreg._strengths import STRENGTHS
+from skreg._problem.strengths import STRENGTHS
 
 ROOT = Path(__file__).resolve().parent.parent
 GUIDE = sorted((ROOT / "docs/guide").glob("*.rst"))

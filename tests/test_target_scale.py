@@ -12,7 +12,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from sklearn.metrics import d2_tweedie_score
 
 from skreg import RegularizedMLPRegressorCV, regularization_path
-from skreg._target_scale import TargetMoments, TargetScale, last_calls
+from skreg._problem.target_scale import TargetMoments, TargetScale, last_calls
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(40, 4))

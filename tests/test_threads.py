@@ -14,9 +14,9 @@ from reference import Network
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from skreg import _threads
 from skreg._kernels import engine
-from skreg._optimizers import Optimizer
+from skreg._problem import cores
+from skreg._problem.optimizers import Optimizer
 
 pytestmark = pytest.mark.skipif(
     engine.max_threads() == 1 and os.environ.get("OMP_NUM_THREADS") != "1",
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def every_fit_threaded(monkeypatch):
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1.0)
-    monkeypatch.setattr(_threads, "_cores", lambda: 3)
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1.0)
+    monkeypatch.setattr(cores, "_cores", lambda: 3)
     with threadpool_limits(3):
         yield
 
@@ -91,11 +91,11 @@ def test_fits_have_the_same_bits(every_fit_threaded, model, solver):
     X = rng.normal(size=(500, 20)).astype("f")
     y = rng.integers(3, size=500)
     settings = {"max_iter": 10, "tol": 0, "random_state": 0, "n_iter_no_change": 20}
-    assert _threads.wanted(1e9) == 3
+    assert cores.wanted(1e9) == 3
     with pytest.warns(UserWarning, match="converged"):
         many = model((30, 20), solver=solver, **settings).fit(X, y)
     with threadpool_limits(1):
-        assert _threads.wanted(1e9) == 1
+        assert cores.wanted(1e9) == 1
         with pytest.warns(UserWarning, match="converged"):
             one = model((30, 20), solver=solver, **settings).fit(X, y)
         alone = one.predict(X)
@@ -105,19 +105,19 @@ def test_fits_have_the_same_bits(every_fit_threaded, model, solver):
 
 
 def test_small_work_takes_one_thread(monkeypatch):
-    monkeypatch.setattr(_threads, "OPERATIONS_PER_THREAD", 1e6)
-    assert _threads.wanted(1.9e6) == 1
+    monkeypatch.setattr(cores, "OPERATIONS_PER_THREAD", 1e6)
+    assert cores.wanted(1.9e6) == 1
 
 
 def test_fits_at_once_share_the_cores(monkeypatch):
-    monkeypatch.setattr(_threads, "_cores", lambda: 3)
+    monkeypatch.setattr(cores, "_cores", lambda: 3)
     with (
-        _threads.borrowed(2) as first,
-        _threads.borrowed(2) as second,
-        _threads.borrowed(2) as third,
+        cores.borrowed(2) as first,
+        cores.borrowed(2) as second,
+        cores.borrowed(2) as third,
     ):
         assert (first, second, third) == (2, 1, 1)
-    with _threads.borrowed(3) as again:
+    with cores.borrowed(3) as again:
         assert again == 3
 
 
@@ -139,7 +139,7 @@ def test_concurrent_fits_have_the_same_bits(every_fit_threaded):
         assert len(set(pool.map(coefs, range(8)))) == 1
 
 
-LIMIT = "from skreg import _threads; print(_threads.limit())"
+LIMIT = "from skreg._problem import cores; print(cores.limit())"
 
 
 def test_omp_num_threads_is_honoured():
@@ -165,7 +165,7 @@ def test_a_forked_process_takes_one_thread(every_fit_threaded):
     queue = multiprocessing.get_context("fork").SimpleQueue()
 
     def fit_again():
-        queue.put((_threads.limit(), model.fit(X, X[:, 0]).predict(X)))
+        queue.put((cores.limit(), model.fit(X, X[:, 0]).predict(X)))
 
     process = multiprocessing.get_context("fork").Process(target=fit_again)
     process.start()

@@ -21,11 +21,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_augmentation import augment
 
-from skreg._activations import ACTIVATIONS
-from skreg._augmentation import kernel_table
-from skreg._batch_norm import Statistics
-from skreg._feature_groups import FeatureGroups
-from skreg._optimizers import Optimizer
+from skreg._network.batch_norm import Statistics
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.augmentation import kernel_table
+from skreg._problem.feature_groups import FeatureGroups
+from skreg._problem.optimizers import Optimizer
 from skreg.augmentation import (
     CutMix,
     FeatureMasking,

@@ -27,8 +27,8 @@ from skreg import (
     RegularizedMLPRegressorCV,
     regularization_path,
 )
-from skreg._callbacks import HAVE_CALLBACKS
-from skreg._training import History
+from skreg._estimators.callbacks import HAVE_CALLBACKS
+from skreg._training.stochastic import History
 
 pytestmark = few_epochs
 
@@ -263,9 +263,9 @@ def test_a_path_leaves_its_estimator_alone():
 
 @pytest.mark.parametrize("call", ["sparsify_weights", "densify", "prune"])
 def test_without_memory(call, monkeypatch):
-    from skreg import _fitted
-    from skreg._sparse_network import SparseNetwork
-    from skreg._training_state import TrainingState
+    from skreg._estimators import fitted
+    from skreg._network.sparse_network import SparseNetwork
+    from skreg._training.state import TrainingState
 
     def full(*_):
         raise MemoryError
@@ -282,7 +282,7 @@ def test_without_memory(call, monkeypatch):
     if call == "sparsify_weights":
         monkeypatch.setattr(TrainingState, "without_memory", full)
     else:
-        monkeypatch.setattr(_fitted, "pruned_network", full)
+        monkeypatch.setattr(fitted, "pruned_network", full)
     assert_unchanged(model, getattr(model, call), MemoryError)
 
 

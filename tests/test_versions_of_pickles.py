@@ -24,8 +24,8 @@ from skreg import (
     regularization_path,
     schedules,
 )
-from skreg._automatic import plain_settings
 from skreg._persistence import KEY
+from skreg._problem.automatic import plain_settings
 from skreg.adversarial import AdversarialTraining
 from skreg.exceptions import InconsistentVersionWarning
 from skreg.inspection import RobustnessCurve, StabilitySelection

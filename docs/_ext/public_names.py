@@ -8,7 +8,7 @@ there, and named at the end of ``api.rst``.
 import inspect
 from importlib import import_module
 
-from skreg._members import OfOneNetwork
+from skreg._estimators.members import OfOneNetwork
 
 
 def entries(module, name):

@@ -2,12 +2,12 @@
 
     :range:`l1` is "1e-6 to 0.03", and :grid:`l1` is "1e-4, 1e-3, 0.01".
 
-A name that ``skreg/_strengths.py`` does not have stops the build.
+A name that ``skreg/_problem/strengths.py`` does not have stops the build.
 """
 
 from docutils import nodes
 
-from skreg._strengths import STRENGTHS
+from skreg._problem.strengths import STRENGTHS
 
 
 def number(value):
@@ -35,7 +35,7 @@ def role(words):
         if text in STRENGTHS:
             return [nodes.Text(words(text))], []
         error = inliner.reporter.error(
-            f"{text!r} is no strength of skreg/_strengths.py; these are: "
+            f"{text!r} is no strength of skreg/_problem/strengths.py; these are: "
             f"{', '.join(STRENGTHS)}.",
             line=lineno,
         )

@@ -18,9 +18,13 @@ import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from skreg._activations import ACTIVATIONS, glorot, glorot_logistic, lecun
 from skreg._kernels import units
-from skreg._losses import BINARY_LOG_LOSS, MULTINOMIAL_LOG_LOSS, REGRESSION_LOSSES
+from skreg._problem.activations import ACTIVATIONS, glorot, glorot_logistic, lecun
+from skreg._problem.losses import (
+    BINARY_LOG_LOSS,
+    MULTINOMIAL_LOG_LOSS,
+    REGRESSION_LOSSES,
+)
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 INITIALISATION = {

@@ -27,7 +27,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.fixes import parse_version
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg._strengths import STRENGTHS
+from skreg._problem.strengths import STRENGTHS
 
 from .columns import scaling_encoder, tree_encoder
 from .errors import InputError

@@ -10,7 +10,7 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from skreg._texts import as_dates
+from skreg._problem.texts import as_dates
 from skreg.tables import TableCleaner
 
 # A category in fewer than 0.5 % of the rows is pooled with the other rare ones.

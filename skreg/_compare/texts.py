@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from skreg._texts import (
+from skreg._problem.texts import (
     GAPS,
     INFINITE,
     MISSING,

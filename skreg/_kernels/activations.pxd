@@ -2,7 +2,8 @@
 
 Each function takes z and returns a = act(z), storing d = da/dz. Backward multiplies
 by d (times the mask), so it needs neither z nor a nor the mask. To add one: write its
-function, give it a number, a line in `activate`, and an entry in skreg/_activations.py.
+function, give it a number, a line in `activate`, and an entry in
+skreg/_problem/activations.py.
 """
 
 from libc.stdint cimport uint8_t

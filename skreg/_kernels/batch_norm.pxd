@@ -13,8 +13,8 @@ All rows of a batch depend on each other by m and q. With D_i = dloss/du_i:
     dloss/dv_i = gamma r (D_i - p_i (dbeta + n_i dgamma))
 
 Prediction takes running averages of m and q instead, folded into the weights: see
-skreg/_batch_norm.py. A batch of one row has no spread; it is normalised by the running
-averages, as a prediction would be, and leaves them alone.
+skreg/_network/batch_norm.py. A batch of one row has no spread; it is normalised by the
+running averages, as a prediction would be, and leaves them alone.
 
 Columns are taken in strips that stay in cache, each by one thread, over all rows.
 """

@@ -175,7 +175,7 @@ cdef inline void scatter(
     Nesterov's point may be beyond the bound of a hierarchy, which the iterate keeps. To
     cut it there would couple all hidden weights to the velocity of a few small linear
     ones, and trainings diverge; so the iterates take its place when an epoch is done
-    (skreg/_hierarchy.py).
+    (skreg/_training/hierarchy.py).
     """
     cdef real* v = <real*> optimizer.first
     cdef real u

@@ -20,7 +20,7 @@ Losses are summed in double.
 Rows are taken LOSS_ROWS at a time and transposed, so that f, y and delta have the shape
 (n_outputs, LOSS_ROWS): each lane of a vector is a row, and a softmax over few classes
 costs no more per element than any other loss. To add a loss: its function, its number,
-a line in `loss_block`, and an entry in skreg/_losses.py.
+a line in `loss_block`, and an entry in skreg/_problem/losses.py.
 """
 
 from skreg._kernels.matmul cimport transpose

@@ -16,9 +16,9 @@ l1 = 0 step 4 changes no bit.
 
 `Optimizer.adam` tells the optimizers apart; there is no registry. Another one needs
 its state in `Optimizer`, its steps here, with l1 and without, its metric in
-feature_groups.pxd and skreg/_adaptive.py, its iterate in skreg/_hierarchy.py, the copy
-of its fields in `run_epoch` of _engine.pyx, and its name and arrays in
-skreg/_optimizers.py.
+feature_groups.pxd and skreg/_training/adaptive.py, its iterate in
+skreg/_training/hierarchy.py, the copy of its fields in `run_epoch` of _engine.pyx, and
+its name and arrays in skreg/_problem/optimizers.py.
 """
 
 from libc.math cimport INFINITY, pow, sqrt

@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from skreg._base import BaseRegularizedMLP
+from skreg._estimators.base import BaseRegularizedMLP
 
 ACCEPTED = (
     "a RegularizedMLPClassifier or RegularizedMLPRegressor, a Pipeline that ends with "

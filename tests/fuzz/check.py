@@ -21,7 +21,8 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 import skreg
-from skreg import _threads, adversarial, augmentation, averaging
+from skreg import adversarial, augmentation, averaging
+from skreg._problem import cores
 from skreg.adversarial import adversarial_examples
 
 from .data import arrays
@@ -88,12 +89,12 @@ def fingerprint(array):
 @contextmanager
 def threads(number):
     """Every call takes so many threads, however small it is."""
-    kept = _threads.OPERATIONS_PER_THREAD, _threads.limit
-    _threads.OPERATIONS_PER_THREAD, _threads.limit = 1.0, lambda: number
+    kept = cores.OPERATIONS_PER_THREAD, cores.limit
+    cores.OPERATIONS_PER_THREAD, cores.limit = 1.0, lambda: number
     try:
         yield
     finally:
-        _threads.OPERATIONS_PER_THREAD, _threads.limit = kept
+        cores.OPERATIONS_PER_THREAD, cores.limit = kept
 
 
 def place(error):

@@ -7,9 +7,9 @@ smaller, and means the same after this file has changed.
 import numpy as np
 
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
-from skreg._activations import ACTIVATIONS
-from skreg._automatic import plain_settings
-from skreg._schedules import SCHEDULES
+from skreg._problem.activations import ACTIVATIONS
+from skreg._problem.automatic import plain_settings
+from skreg._problem.schedules import SCHEDULES
 
 DENSE = ["C", "F", "strided", "reversed", "readonly", "unaligned", "big-endian", "list"]
 SPARSE = ["csr", "csr64", "csr-unsorted", "csr-duplicates", "csr-zeros", "csc", "coo"]

@@ -24,7 +24,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skreg import RegularizedMLPClassifier
-from skreg._schedules import SCHEDULES, new_schedule
+from skreg._problem.schedules import SCHEDULES, new_schedule
 
 epochs, rows, peak = 70, 1347, 0.01
 steps = -(-rows // 32)
