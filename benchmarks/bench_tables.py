@@ -543,9 +543,9 @@ def report(rows, name, tables, folder, options):
         f"{about}`error` is the share of wrong labels, or the root mean square of a "
         "standardised target's residuals; the geometric mean over tables of its "
         "multiple of HistGradientBoosting's on the seeds that both have, with a 95 % "
-        "interval over tables (bootstrap). Ranks are among the models that ended on all "
-        "tables. Means of log loss, expected calibration error (15 bins), R² and seconds of the "
-        f"processor; the largest growth of memory in a fit. {whom}",
+        "interval over tables (bootstrap). Ranks are among the models that ended on "
+        "all tables. Means of log loss, expected calibration error (15 bins), R² and "
+        f"seconds of the processor; the largest growth of memory in a fit. {whom}",
     )
     write_table(
         folder,

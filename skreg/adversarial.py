@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skreg._config import check_object
 from skreg._documentation import DocumentationLinkMixin
 from skreg._persistence import VersionedMixin
-from skreg._problem.reading import read_data
 
 __all__ = ["AdversarialTraining", "adversarial_examples"]
 
@@ -157,6 +156,9 @@ def adversarial_examples(
     >>> bool(model.score(X_adversarial, y) < model.score(X, y))
     True
     """
+    # the config object above is for the floors below estimators, this is for fitted ones
+    from skreg._problem.reading import read_data
+
     settings = AdversarialTraining(
         epsilon,
         norm=norm,

@@ -3,8 +3,8 @@
     .. regularizers::
 
 Parameters stand here, ranges in ``skreg/_problem/strengths.py``. Cost and effect come
-from ``benchmarks/results``: the files ``overhead.csv`` (regularizer, shape, relative) and
-``small_samples.csv`` (regularizer, dataset, seed, score, gain). Their first columns
+from ``benchmarks/results``: the files ``overhead.csv`` (regularizer, shape, relative)
+and ``small_samples.csv`` (regularizer, dataset, seed, score, gain). Their first columns
 hold the names of the table's first column. Where there is no file or no row, the cell
 is a dash.
 """
