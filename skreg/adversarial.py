@@ -156,7 +156,7 @@ def adversarial_examples(
     >>> bool(model.score(X_adversarial, y) < model.score(X, y))
     True
     """
-    # the config object above is for the floors below estimators, this is for fitted ones
+    # the class above is for floors below, the function for fitted estimators
     from skreg._problem.reading import read_data
 
     settings = AdversarialTraining(
