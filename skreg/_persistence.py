@@ -19,7 +19,7 @@ KEY = "_skreg_version"
 # Modules whose classes are in pickles that were made before there were folders.
 MOVED = {
     "_adaptive": "_training.adaptive",
-    "_base": "_estimators.base",
+    "_base": "_training.state",
     "_batch_norm": "_network.batch_norm",
     "_classifier": "_estimators.classifier",
     "_cv": "_estimators.cv",

@@ -263,7 +263,7 @@ def test_a_path_leaves_its_estimator_alone():
 
 @pytest.mark.parametrize("call", ["sparsify_weights", "densify", "prune"])
 def test_without_memory(call, monkeypatch):
-    from skreg._estimators import fitted
+    from skreg._estimators import fitted as what_a_fitted_one_can
     from skreg._network.sparse_network import SparseNetwork
     from skreg._training.state import TrainingState
 
@@ -282,7 +282,7 @@ def test_without_memory(call, monkeypatch):
     if call == "sparsify_weights":
         monkeypatch.setattr(TrainingState, "without_memory", full)
     else:
-        monkeypatch.setattr(fitted, "pruned_network", full)
+        monkeypatch.setattr(what_a_fitted_one_can, "pruned_network", full)
     assert_unchanged(model, getattr(model, call), MemoryError)
 
 
