@@ -24,7 +24,6 @@ from threadpoolctl import threadpool_limits
 
 from skreg import RegularizedMLPClassifierCV
 from skreg._network.fine_tuning import METHODS
-from skreg._problem.feature_groups import FeatureGroups
 from skreg.adversarial import AdversarialTraining
 from skreg.augmentation import Mixup
 
@@ -457,8 +456,7 @@ def test_groups_of_features_drop_out(base, data):
     lengths = np.sqrt([np.sum(W[labels == g] ** 2) for g in np.unique(labels)])
     sizes = np.bincount(labels) * W.shape[1]
     penalty = 0.1 * np.sqrt(sizes) @ lengths
-    settings = adapted._read_settings(True)
-    settings.feature_groups = FeatureGroups.of(labels, X.shape[1])
+    settings = adapted._for_features(adapted._read_settings(True), X.shape[1])
     assert_allclose(adapted._fine_tuning.penalty(adapted._network, settings), penalty)
     gone = base.fine_tune(X, y, group_l1=10.0, **given)
     assert not outgoing(gone).any()

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import reference
 from cases import LOSS_PARAMETERS, LOSSES, both_dtypes, random_inputs, random_params
+from plain import RegularizedMLPRegressor
 from scipy import sparse
 
 from skreg._network.network import Network
 from skreg._problem.activations import ACTIVATIONS
 from skreg._problem.data import as_csr_for_kernels
+from skreg._problem.parameters import read_settings
+from skreg._problem.regularizers import penalty_of
 
 SIZES = [5, 4, 3, 2]
 
@@ -80,21 +83,29 @@ def test_predict_equals_the_oracle(loss, csr):
     )
 
 
+def strengths(l1, l2):
+    """Settings with these penalties, one strength per matrix."""
+    return replace(read_settings(RegularizedMLPRegressor()), l1=l1, l2=l2)
+
+
 def test_penalty_equals_the_oracle():
     made = initialised()
     l1, l2 = [0.1, 0.0, 2.0], [0.3, 1.5, 0.0]
     np.testing.assert_allclose(
-        made.penalty(l1, l2), reference.penalty(made.coefs, l1, l2), rtol=1e-14
+        penalty_of(strengths(l1, l2), made),
+        reference.penalty(made.coefs, l1, l2),
+        rtol=1e-14,
     )
-    assert made.penalty([0, 0, 0], [0, 0, 0]) == 0
+    assert penalty_of(strengths([0, 0, 0], [0, 0, 0]), made) == 0
 
 
 def test_penalty_leaves_biases_out():
     made = initialised()
-    before = made.penalty([1.0] * 3, [1.0] * 3)
+    settings = strengths([1.0] * 3, [1.0] * 3)
+    before = penalty_of(settings, made)
     for b in made.intercepts:
         b += 100
-    assert made.penalty([1.0] * 3, [1.0] * 3) == before
+    assert penalty_of(settings, made) == before
 
 
 def test_zero_share_counts_weights_alone():

@@ -64,7 +64,7 @@ def warnings_of(fit):
 def baseline(model, X, y):
     """Of an estimator's problem."""
     settings = model._read_settings(False)
-    training = model._build(*model._read(X, y, reset=True), None, settings)
+    training, settings = model._build(*model._read(X, y, reset=True), None, settings)
     return Baseline(Session(model).problem(training, None, settings)), model._network
 
 
@@ -735,7 +735,7 @@ def test_problem_knows_its_largest_input():
     X = np.array([[1.0, -3.0], [2.0, 0.0]], dtype=np.float32)
     network = RegularizedMLPRegressor((), random_state=0)
     settings = network._read_settings(False)
-    training = network._build(X, np.arange(2.0), None, settings)
+    training, settings = network._build(X, np.arange(2.0), None, settings)
     for rows in (X, sparse.csr_matrix(X)):
         data = network._network.data(rows, training.targets)
         assert Problem(network._network, data, settings).largest_input == 3

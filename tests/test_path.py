@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import ElasticNet, Ridge, lasso_path
 
 from skreg import regularization_path
-from skreg._estimators.path import zeroing_strength
+from skreg._problem.regularizers import PENALTIES
 
 LINEAR = {
     "hidden_layer_sizes": (),
@@ -141,7 +141,7 @@ def test_largest_strength_of_groups(l1):
         starts=np.array([0, 2, 3, 5]), features=np.array([1, 4, 0, 2, 3])
     )
     settings = SimpleNamespace(l1=[l1], feature_groups=groups)
-    strength = zeroing_strength(G, "group_l1", settings)
+    strength = PENALTIES["group_l1"].zeroing(G, settings)
     directions = rng.normal(size=(20_000, 5, 2))
     least = []
     for rows in ([1, 4], [0], [2, 3]):

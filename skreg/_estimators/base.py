@@ -160,9 +160,9 @@ class BaseRegularizedMLP(
         given = X, y, sample_weight
         X, y = self._read(X, y, reset=not goes_on)
         weights = check_weights(sample_weight, X)
-        training = self._build(X, y, weights, settings, goes_on)
+        training, settings = self._build(X, y, weights, settings, goes_on)
         problem = self._problem_with_validation(training, settings, *validation)
-        self._run_schedule(problem, settings, *given)
+        self._run_schedule(problem, *given)
         vars(self).pop("members_", None)
 
     def _fit_on(self, X, y, weights, validation, callbacks, split):
@@ -186,20 +186,20 @@ class BaseRegularizedMLP(
         """
         goes_on = self.warm_start and self._can_go_on()
         settings = self._read_settings(goes_on)
-        training = self._build(X, y, weights, settings, goes_on)
+        training, settings = self._build(X, y, weights, settings, goes_on)
         problem = self._problem_with_validation(
             training, settings, *validation, split=split
         )
         session = Session(self)
         session.begin_schedule()
         solved = session.solve(problem, callbacks)
-        self._publish(settings)
+        self._publish(problem)
         return solved, problem
 
-    def _run_schedule(self, problem, settings, X, y, sample_weight):
+    def _run_schedule(self, problem, X, y, sample_weight):
         """Train for max_iter epochs, with the schedule from its beginning."""
         Session(self).begin_schedule()
-        self._train(problem, settings, self.max_iter, X, y, sample_weight)
+        self._train(problem, self.max_iter, X, y, sample_weight)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """One epoch, going on from where the last call ended."""
@@ -222,7 +222,7 @@ class BaseRegularizedMLP(
         X, y = self._read(X, y, reset=not goes_on)
         weights = check_weights(sample_weight, X)
         problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
-        self._train(problem, settings, 1, *given, incremental=True)
+        self._train(problem, 1, *given, incremental=True)
 
     def _partial_fit_on(self, X, y, weights, classes, callbacks):
         """`partial_fit` of a member; see `_fit_on`."""
@@ -230,21 +230,19 @@ class BaseRegularizedMLP(
         settings = self._read_settings(goes_on)
         problem = self._next_epoch(X, y, weights, classes, settings, goes_on)
         solved = Session(self).solve(problem, callbacks, incremental=True)
-        self._publish(settings)
+        self._publish(problem)
         return solved, problem
 
     def _next_epoch(self, X, y, weights, classes, settings, goes_on):
         """The problem of one epoch of `partial_fit`, and its state."""
-        training = self._build(
+        training, settings = self._build(
             X, y, weights, settings, goes_on, incremental=True, classes=classes
         )
         session = Session(self)
         session.carry_on_schedule()
         return session.problem(training, used_rows(training.weights), settings)
 
-    def _train(
-        self, problem, settings, n_tasks, X, y, sample_weight, incremental=False
-    ):
+    def _train(self, problem, n_tasks, X, y, sample_weight, incremental=False):
         """Run the solver on a problem and set the fitted attributes."""
         callbacks = FitCallbacks(
             self,
@@ -252,11 +250,11 @@ class BaseRegularizedMLP(
             y,
             sample_weight,
             max_iter=n_tasks,
-            snapshot=partial(self._snapshot, settings),
+            snapshot=partial(self._snapshot, problem),
         )
         with callbacks.fit():
             training = Session(self).solve(problem, callbacks, incremental=incremental)
-            self._publish(settings)
+            self._publish(problem)
             if training.interrupted:
                 raise TrainingInterrupted(
                     f"Training was interrupted after {training.interrupted}; the "
@@ -274,13 +272,13 @@ class BaseRegularizedMLP(
                 self,
             ) from None
 
-    def _publish(self, settings):
+    def _publish(self, problem):
         """Set the fitted attributes that are not properties."""
-        vars(self).update(Session(self).figures(settings))
+        vars(self).update(Session(self).figures(problem.settings))
 
-    def _snapshot(self, settings):
+    def _snapshot(self, problem):
         """Attributes with which a copy is fitted as if training ended now."""
-        figures = Session(self).figures(settings)
+        figures = Session(self).figures(problem.settings)
         figures = {name: copy.copy(value) for name, value in figures.items()}
         return {"_network": copy.deepcopy(self._network), **figures}
 

@@ -1,5 +1,7 @@
 """The network of a fit: a new one, or that of an earlier call if it is as asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.utils import check_random_state
 
@@ -7,6 +9,7 @@ from skreg._network.fine_tuning import check_method
 from skreg._network.network import Network
 from skreg._network.sparse_network import SparseNetwork
 from skreg._problem.data import used_rows
+from skreg._problem.feature_groups import FeatureGroups
 from skreg._problem.input_scaling import (
     InputScaling,
     preprocessing_of,
@@ -55,10 +58,17 @@ class BuildsNetwork:
     def _build(
         self, X, y, weights, settings, goes_on=False, *, incremental=False, classes=None
     ):
-        """Make the network and the state, or check those that go on.
+        """Make the network and the state, or check those of an earlier call.
 
         X and y are as `_read` gives them, weights are checked.
+
+        Returns
+        -------
+        training : TrainingData
+        settings : Settings
+            Those given, for this number of features.
         """
+        settings = self._for_features(settings, X.shape[1])
         if goes_on:
             self._change_outputs(
                 self._follow_targets(self, X, y, weights, incremental=incremental)
@@ -96,7 +106,12 @@ class BuildsNetwork:
                 # the first rows of many need not be like the others
                 None if incremental else self._constant_outputs(training),
             )
-        return training
+        return training, settings
+
+    def _for_features(self, settings, n_features):
+        """Settings with what depends on the number of features."""
+        groups = FeatureGroups.of(self.feature_groups, n_features)
+        return replace(settings, feature_groups=groups)
 
     def _input_scaling(self, X, weights, incremental):
         """How a new network scales X as it reads it, or None."""

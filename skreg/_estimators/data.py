@@ -14,7 +14,6 @@ from skreg._problem.data import (
     parts_for_kernels,
     take_columns,
 )
-from skreg._problem.feature_groups import FeatureGroups
 from skreg._problem.input_scaling import densely, preprocessing_of
 from skreg._problem.reading import (
     errors_name_the_column,
@@ -65,7 +64,6 @@ class ReadsData:
                 "perturbation has no zeros. Pass X.toarray(), or set adversarial=None."
             )
         check_augmentable(settings.row_functions, settings.augmentation, X)
-        settings.feature_groups = FeatureGroups.of(self.feature_groups, X.shape[1])
         targets, n_outputs = self._encode_targets(y, weights, reset, classes)
         by_class = self._class_weights(y, weights, incremental)
         weights = self._reweight(y, weights, by_class, "sample_weight")

@@ -173,6 +173,7 @@ class FineTunable:
         weights = check_weights(sample_weight, X)
         self._widen(y)
         change = self._follow_targets(base, X, y, weights)
+        settings = self._for_features(settings, X.shape[1])
         training, _, layer_sizes = self._training_data(
             X, y, weights, settings, reset=False
         )
@@ -191,7 +192,7 @@ class FineTunable:
         problem = self._problem_with_validation(
             training, settings, *given_for_validation
         )
-        self._run_schedule(problem, settings, *given)
+        self._run_schedule(problem, *given)
 
     def _adopt(self, base):
         """Take over from a fitted estimator how X and y are read."""

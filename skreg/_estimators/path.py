@@ -16,19 +16,14 @@ from skreg._network.network import Network
 from skreg._persistence import VersionedMixin
 from skreg._problem.automatic import plain_values
 from skreg._problem.data import check_weights, used_rows
-from skreg._problem.parameters import is_auto, read_schedules, read_settings
-from skreg._problem.target_scale import power_of_two
+from skreg._problem.parameters import is_auto, read_settings, with_schedules
+from skreg._problem.regularizers import PENALTIES
 from skreg._training.outcome import Verdict, warn_of
 from skreg._training.session import Session
 from skreg._training.state import TrainingState
 from skreg._training.stochastic import ValidationLoss
 
 # The strengths that a path can vary.
-STRENGTHS = ("group_l1", "l1", "l2")
-
-# Smallest strength of a grid, relative to the largest.
-EPS = {"l1": 1e-3, "group_l1": 1e-3, "l2": 1e-8}
-
 # A strength of l2 that leaves little of any weight, in total variances of the features.
 L2_REACH = 10.0
 
@@ -212,7 +207,7 @@ def checked_model(estimator, param):
             "estimator must be a RegularizedMLPClassifier or a "
             f"RegularizedMLPRegressor; got {estimator!r}."
         )
-    names = [name for name in STRENGTHS if hasattr(estimator, name)]
+    names = sorted(name for name in PENALTIES if hasattr(estimator, name))
     if param not in names:
         raise ValueError(f"param must be one of {names}; got {param!r}.")
     model = clone(estimator)
@@ -326,10 +321,10 @@ class PathTraining:
         ended=None,
     ):
         self.model = model
-        self.param = param
+        self.param, self.penalty = param, PENALTIES[param]
         self.callbacks = EndFromOutside(threading.Event() if ended is None else ended)
         settings = read_settings(model)
-        training = model._build(X, y, weights, settings, classes=classes)
+        training, settings = model._build(X, y, weights, settings, classes=classes)
         rows = used_rows(training.weights)
         validation = []
         if given is not None:
@@ -363,8 +358,7 @@ class PathTraining:
 
     def fit(self, alpha):
         """Train at a strength: go on, or begin if there is nothing to go on from."""
-        model, settings = self.model, self.problem.settings
-        set_strength(settings, self.param, float(alpha))
+        model, problem = self.model, self.problem
         goes_on = self._loops is not None
         leads_down = goes_on and alpha < self._alpha
         self._alpha = alpha
@@ -374,8 +368,10 @@ class PathTraining:
             self.session.restart()
             model._state = self.session.state
         max_iter = self.max_iter_per_point if goes_on else model.max_iter
-        self.problem.budgeted = goes_on
-        read_schedules(model, settings, max_iter)
+        problem.budgeted = goes_on
+        problem.settings = with_schedules(
+            model, self._with_strength(float(alpha)), max_iter
+        )
         self.epochs_before = len(self.session.state.history.loss_curve)
         self.session.begin_schedule(max_iter)
         solver = self.session.solve(
@@ -403,14 +399,14 @@ class PathTraining:
             since features are so far off or of such scales that nothing weaker was of
             any use.
         """
-        network, settings = self.model._network, self.problem.settings
-        last, now = self._alpha, network.weights()
+        network, problem = self.model._network, self.problem
+        settings, now = problem.settings, network.weights()
         network.set_weights(weights)
-        verdict = Verdict(self.problem)
+        verdict = Verdict(problem)
         excuse = 0.0 if chosen and verdict.columns.ill_scaled else alpha
-        set_strength(settings, self.param, excuse)
+        problem.settings = self._with_strength(excuse)
         warn_of(self.complaint, verdict, self.model)
-        set_strength(settings, self.param, last)
+        problem.settings = settings
         network.set_weights(now)
 
     def ends_at_zero(self, alphas):
@@ -435,7 +431,7 @@ class PathTraining:
         """The strengths from the largest to the smallest, where they are known."""
         if not isinstance(alphas, Integral):
             return sorted_strengths(alphas)
-        eps = EPS[self.param] if eps is None else eps
+        eps = self.penalty.path_span if eps is None else eps
         largest = self._largest_checked()
         return np.geomspace(largest, largest * eps, alphas)
 
@@ -451,7 +447,7 @@ class PathTraining:
         yield from steps[:middle][::-1]
 
     def _grow(self, number, eps):
-        eps = EPS[self.param] if eps is None else eps
+        eps = self.penalty.path_span if eps is None else eps
         alpha = self._largest_checked() * eps
         factor = eps ** (-1 / max(number - 1, 1))
         for _ in range(2 * number):
@@ -481,9 +477,13 @@ class PathTraining:
         linear = self._linear_model_of_zeros()
         linear.params[:] = ValidationLoss(linear, self.problem.data).gradient()
         # smoothed targets vary by so much less, and the best constant follows them
-        return (1 - self.problem.settings.label_smoothing) * zeroing_strength(
-            linear.coefs[0].astype(np.float64), self.param, self.problem.settings
-        )
+        settings = self.problem.settings
+        G = linear.coefs[0].astype(np.float64)
+        return (1 - settings.label_smoothing) * self.penalty.zeroing(G, settings)
+
+    def _with_strength(self, alpha):
+        """The settings at one strength."""
+        return self.penalty.with_strength(self.problem.settings, alpha)
 
     def _linear_model_of_zeros(self):
         """A network without hidden layers that predicts the best constant."""
@@ -513,31 +513,6 @@ class PathTraining:
     def _constant_loss(self):
         zeros = self._linear_model_of_zeros()
         return -ValidationLoss(zeros, self.problem.data).score()
-
-
-def zeroing_strength(G, param, settings):
-    """Least strength with which W = 0 is optimal, for G = dF/dW there, (p, n_outputs).
-
-    Beside an l1 that stays, a group is zero if ||S(G_g, l1)|| <= group_l1 sqrt(m_g),
-    S being the soft threshold (Simon et al. 2013).
-    """
-    if param == "l1":
-        return float(np.abs(G).max())
-    beyond = np.maximum(np.abs(G) - settings.l1[0], 0)
-    unit = power_of_two(beyond.max())
-    groups = settings.feature_groups
-    squares = np.square(beyond / unit).sum(axis=1)[groups.features]
-    sizes = np.diff(groups.starts) * G.shape[1]
-    means = np.add.reduceat(squares, groups.starts[:-1]) / sizes
-    return float(np.sqrt(means).max() * unit)
-
-
-def set_strength(settings, param, alpha):
-    """Give a penalty one strength everywhere."""
-    if param == "group_l1":
-        settings.group_l1 = alpha
-    else:
-        setattr(settings, param, [alpha] * len(getattr(settings, param)))
 
 
 def recorded(training, steps, *, judged=True, chosen=False):
@@ -728,8 +703,7 @@ class RegularizationPath(VersionedMixin):
         alpha = float(self.alphas[i])
         model = copy.copy(self._model)
         setattr(model, self.param, alpha)
-        settings = replace(self._settings)
-        set_strength(settings, self.param, alpha)
+        settings = PENALTIES[self.param].with_strength(self._settings, alpha)
         model._network = copy.deepcopy(self._model._network)
         model._network.set_weights(self._weights(i))
         model._state = TrainingState(

@@ -22,6 +22,7 @@ from skreg._problem.activations import ACTIVATIONS
 from skreg._problem.data import writeable
 from skreg._problem.input_scaling import preprocessing_of
 from skreg._problem.losses import MULTINOMIAL_LOG_LOSS, loss_name
+from skreg._problem.regularizers import LORA, penalty_of, refuse, terms_of_matrix
 
 METHODS = ("head", "bias", "lora", "adapter", "full")
 
@@ -121,52 +122,21 @@ def check_method(estimator, settings, method):
         )
     if method != "lora":
         return
-    for name, used, reason in [
-        (
-            "solver",
-            estimator.solver == "lbfgs",
-            "low-rank factors are trained by the steps of a stochastic solver. Pass "
-            "solver='adam' or 'sgd'",
+    if estimator.solver == "lbfgs":
+        raise ValueError(
+            "method='lora' does not support solver='lbfgs': low-rank factors are "
+            "trained by the steps of a stochastic solver. Pass solver='adam' or 'sgd', "
+            "or use another method."
+        )
+    refuse(
+        LORA,
+        estimator,
+        settings,
+        lambda given, reason, remedy: (
+            f"method='lora' does not support {given}: {reason}. {remedy}, or use "
+            "another method."
         ),
-        (
-            "weight_averaging",
-            settings.averaging is not None,
-            "the average of products of low rank has a higher rank. Pass "
-            "weight_averaging=None",
-        ),
-        (
-            "max_norm",
-            min(settings.max_norm) < np.inf,
-            "weights that were cut back to the bound would no longer be the old ones "
-            "plus a product. Pass max_norm=None",
-        ),
-        (
-            "group_l1",
-            settings.group_l1 > 0,
-            "features drop out by steps of the weights themselves, and here factors "
-            "take the steps. Pass group_l1=0",
-        ),
-        (
-            "hierarchy",
-            settings.hierarchy not in (None, np.inf),
-            "its bound is kept by steps of the weights themselves, and here factors "
-            "take the steps. Pass hierarchy=None",
-        ),
-        *(
-            (
-                name,
-                name in settings.tuned,
-                "strengths tune themselves by the gradient of a whole matrix, and "
-                f"here penalties act on its factors. Give {name} a number",
-            )
-            for name in ("l1", "l2")
-        ),
-    ]:
-        if used:
-            raise ValueError(
-                f"method='lora' does not support {name}={getattr(estimator, name)!r}: "
-                f"{reason}, or use another method."
-            )
+    )
 
 
 # ------------------------------------------------------------------------ new classes
@@ -526,15 +496,15 @@ class FineTuning:
     def penalty(self, network, settings):
         """The penalties of what is trained, and the pull towards the start."""
         whole = np.array(self.coefs)
-        total = network.penalty(
-            settings.l1 * whole,
-            settings.l2 * whole,
-            settings.group_l1 if all(self.outgoing) else 0.0,
-            settings.feature_groups,
-            settings.hierarchy,
+        of_whole = replace(
+            settings,
+            l1=settings.l1 * whole,
+            l2=settings.l2 * whole,
+            group_l1=settings.group_l1 if all(self.outgoing) else 0.0,
         )
+        total = penalty_of(of_whole, network)
         if self.low_rank is not None:
-            total += self.low_rank.penalty(settings.l1, settings.l2)
+            total += self.low_rank.penalty(settings)
         if self.start is not None:
             # what is frozen has not moved
             moved = network.params.astype(np.float64) - self.start
@@ -738,14 +708,13 @@ class LowRank:
             network.coefs[l][:] = before.coefs[l] + self.scales[l] * change
         network.changed()
 
-    def penalty(self, l1, l2):
+    def penalty(self, settings):
         """Of the factors, with the strengths of their matrices."""
-        total = 0.0
-        for l, factors in self.by_layer().items():
-            for factor in factors:
-                size = factor.astype(np.float64)
-                total += l1[l] * np.abs(size).sum() + l2[l] / 2 * np.square(size).sum()
-        return float(total)
+        return sum(
+            sum(terms_of_matrix(settings, l, factor.astype(np.float64)))
+            for l, factors in self.by_layer().items()
+            for factor in factors
+        )
 
 
 def narrow(network, rank):

@@ -403,26 +403,6 @@ class Network:
         self._idle[:] = [loops]
         return out
 
-    def penalty(self, l1, l2, group_l1=0.0, feature_groups=None, hierarchy=None):
-        """sum_l l1_l ||W_l||_1 + l2_l / 2 ||W_l||_F^2, and the group lasso.
-
-        This is of W_0 and theta together, or under a hierarchy of theta alone. l1, l2:
-        one strength per matrix; feature_groups: a `FeatureGroups`.
-        """
-        matrices = self.matrices()
-        total = 0.0
-        if group_l1:
-            outgoing = [matrices[0]] if hierarchy is None else []
-            if self.skip:
-                outgoing.append(matrices[-1])
-            total += group_l1 * feature_groups.penalty(*outgoing)
-        for W, a, b in zip(matrices, l1, l2, strict=True):
-            if a:
-                total += a * float(np.abs(W).sum(dtype=np.float64))
-            if b:
-                total += b / 2 * float(np.square(W).sum(dtype=np.float64))
-        return total
-
     def zero_share(self):
         """Share of the weights (biases apart) that are exactly zero."""
         return zero_share(self.matrices())

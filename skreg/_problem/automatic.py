@@ -231,7 +231,7 @@ def preprocessing_by_rule(estimator, X, network, incremental):
     """How a network reads X where nothing is said in that.
 
     Sparse X is read so where it can be made dense, and is left as it is elsewhere. See
-    ``_parameters.check_preprocessing``.
+    ``parameters.check_preprocessing``.
     """
     if network is not None:
         return preprocessing_of(network)
@@ -249,7 +249,7 @@ def preprocessing_by_rule(estimator, X, network, incremental):
 def learns_scales(estimator, X, preprocessing):
     """Whether scales of the features can be learnt, and X is read as dense, for that.
 
-    See ``_parameters.check_feature_scaling``.
+    See ``parameters.check_feature_scaling``.
     """
     others = [estimator.hierarchy, estimator.max_norm]
     return not (

@@ -1,7 +1,7 @@
 """The parameters of the estimators: their ranges, and which exclude each other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from numbers import Integral, Real
 
@@ -14,6 +14,12 @@ from skreg._problem.activations import ACTIVATIONS
 from skreg._problem.augmentation import read_augmentation
 from skreg._problem.automatic import AUTO
 from skreg._problem.optimizers import STOCHASTIC_SOLVERS
+from skreg._problem.regularizers import (
+    FEATURE_SCALING,
+    LBFGS,
+    PREPROCESSING,
+    refuse,
+)
 from skreg._problem.schedules import SCHEDULES, WITHOUT_END, has_end
 from skreg._problem.strengths import START
 from skreg.schedules import Schedule
@@ -81,7 +87,7 @@ CONSTRAINTS = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Settings:
     """What is trained and how it is regularized, checked.
 
@@ -90,8 +96,7 @@ class Settings:
     hidden_layer_sizes, activations, dropout : list
         One entry per hidden layer.
     l1, l2 : list of float
-        One per weight matrix, that of `skip` last. Those that are tuned change with
-        the epochs.
+        One per weight matrix, that of `skip` last.
     input_dropout, weight_decay, label_smoothing, group_l1 : float
     feature_groups : FeatureGroups or None
         None until the number of features is known.
@@ -256,8 +261,7 @@ def read_settings(estimator):
     check_preprocessing(estimator, settings)
     if estimator.solver == "lbfgs":
         check_lbfgs(estimator, settings)
-    read_schedules(estimator, settings)
-    return settings
+    return with_schedules(estimator, settings)
 
 
 def check_range_of_dtype(estimator):
@@ -376,38 +380,31 @@ def check_feature_scaling(estimator, settings):
             f"{given} and solver={estimator.solver!r} exclude each other: the scales "
             "take steps of Adam. Use solver='adam', or set feature_scaling=0."
         )
-    bounded = settings.hierarchy is not None and settings.hierarchy < np.inf
-    for name, acts, off in [
-        ("l1", settings.l1[0] > 0, "l1=0"),
-        ("l2", "l2" in settings.tuned, "l2 to a number"),
-        ("group_l1", settings.group_l1 > 0, "group_l1=0"),
-        ("hierarchy", bounded, "hierarchy=None"),
-        ("max_norm", settings.max_norm[0] < np.inf, "max_norm=None"),
-    ]:
-        if acts:
-            raise ValueError(
-                f"{given} and {name}={getattr(estimator, name)!r} exclude each other: "
-                "weights that are a scale times others have no step of their own that "
-                f"it could act on. Set feature_scaling=0, or {off}."
-            )
+    refuse(
+        FEATURE_SCALING,
+        estimator,
+        settings,
+        lambda other, reason, remedy: (
+            f"{given} and {other} exclude each other: {reason}. Set feature_scaling=0, "
+            f"or {remedy}."
+        ),
+    )
 
 
 def check_preprocessing(estimator, settings):
     """Refuse a scale of X that only the network knows beside what is in X's own."""
     if settings.preprocessing is None:
         return
-    for name, acts, off in [
-        ("adversarial", settings.attack is not None, "adversarial=None"),
-        ("augmentation", bool(settings.augmentation), "augmentation=None"),
-    ]:
-        if acts:
-            raise ValueError(
-                f"preprocessing={settings.preprocessing!r} and "
-                f"{name}={getattr(estimator, name)!r} exclude each other: the latter "
-                "is about X as it is given. Fit with preprocessing=None, on X that is "
-                "scaled before, for example by RobustScaler in a Pipeline; or set "
-                f"{off}."
-            )
+    refuse(
+        PREPROCESSING,
+        estimator,
+        settings,
+        lambda other, reason, remedy: (
+            f"preprocessing={settings.preprocessing!r} and {other} exclude each other: "
+            f"{reason}. Fit with preprocessing=None, on X that is scaled before, for "
+            f"example by RobustScaler in a Pipeline; or set {remedy}."
+        ),
+    )
 
 
 def is_auto(strength):
@@ -435,8 +432,8 @@ def check_auto(estimator, name):
         )
 
 
-def read_schedules(estimator, settings, max_iter=None):
-    """Check the schedule objects; note the factors of dropout and weight decay.
+def with_schedules(estimator, settings, max_iter=None):
+    """Check the schedule objects; settings with the factors of dropout and decay.
 
     They are for `max_iter` epochs, or as many as the parameter says.
     """
@@ -458,7 +455,7 @@ def read_schedules(estimator, settings, max_iter=None):
                 f"{factors.max():g}, with which the rate {rate:g} leaves [0, 1). Lower "
                 "dropout and input_dropout, or the schedule's factors."
             )
-        settings.dropout_factors = factors
+        settings = replace(settings, dropout_factors=factors)
     if estimator.weight_decay_schedule is not None:
         if not estimator.weight_decay:
             raise ValueError(
@@ -466,9 +463,9 @@ def read_schedules(estimator, settings, max_iter=None):
                 "nothing to act on: weight_decay is 0. Set weight_decay > 0, or "
                 "weight_decay_schedule=None."
             )
-        settings.weight_decay_factors = factors_by_epoch(
-            estimator, "weight_decay_schedule", max_iter
-        )
+        factors = factors_by_epoch(estimator, "weight_decay_schedule", max_iter)
+        settings = replace(settings, weight_decay_factors=factors)
+    return settings
 
 
 def factors_by_epoch(estimator, name, n):
@@ -514,63 +511,15 @@ def check_scoring_name(scoring):
 
 def check_lbfgs(estimator, settings):
     """Refuse what a deterministic full-batch solver cannot do."""
-    stochastic = "Use solver='adam' or 'sgd'"
-    if any(settings.dropout) or estimator.input_dropout:
-        name = "dropout" if any(settings.dropout) else "input_dropout"
-        raise ValueError(
-            f"solver='lbfgs' does not support {name}={getattr(estimator, name)!r}: it "
-            "minimises an objective without randomness. "
-            f"{stochastic}, or set {name}=0."
-        )
-    for name, value in [
-        ("max_norm", min(settings.max_norm) < np.inf),
-        ("max_grad_norm", settings.max_grad_norm < np.inf),
-        ("weight_averaging", settings.averaging),
-        ("adversarial", settings.attack),
-    ]:
-        if value:
-            raise ValueError(
-                f"solver='lbfgs' does not support {name}="
-                f"{getattr(estimator, name)!r}, which belongs to the steps of a "
-                f"stochastic solver. {stochastic}, or set {name}=None."
-            )
-    if settings.group_l1:
-        raise ValueError(
-            f"solver='lbfgs' does not support group_l1={estimator.group_l1!r}: the "
-            "norm of a group has no derivative at zero, and unlike that of l1 it does "
-            f"not split into two smooth parts. {stochastic}, or set group_l1=0."
-        )
-    if settings.hierarchy is not None and settings.hierarchy < np.inf:
-        raise ValueError(
-            f"solver='lbfgs' does not support hierarchy={estimator.hierarchy!r}: its "
-            "bounds are numbers, and not norms of other weights. "
-            f"{stochastic}, or set hierarchy=None."
-        )
-    if settings.row_functions or settings.augmentation:
-        raise ValueError(
-            f"solver='lbfgs' does not support augmentation={estimator.augmentation!r}: "
-            "it minimises an objective without randomness. "
-            f"{stochastic}, or set augmentation=None."
-        )
-    if estimator.weight_decay:
-        raise ValueError(
-            f"solver='lbfgs' does not support weight_decay={estimator.weight_decay!r}, "
-            f"which belongs to a step and not to the objective. {stochastic}, or "
-            "use l2."
-        )
-    for name in ["dropout_schedule", "weight_decay_schedule"]:
-        if getattr(estimator, name) is not None:
-            raise ValueError(
-                f"solver='lbfgs' does not support {name}={getattr(estimator, name)!r}: "
-                f"it has neither dropout nor weight decay. {stochastic}, or set "
-                f"{name}=None."
-            )
-    if estimator.early_stopping:
-        raise ValueError(
-            "solver='lbfgs' does not support early_stopping=True: its iterations "
-            f"are not epochs. {stochastic}, or set early_stopping=False and search "
-            "over l2 or l1."
-        )
+    refuse(
+        LBFGS,
+        estimator,
+        settings,
+        lambda given, reason, remedy: (
+            f"solver='lbfgs' does not support {given}: {reason}. Use solver='adam' or "
+            f"'sgd', or {remedy}."
+        ),
+    )
 
 
 def check_validation_given(estimator, X_val, y_val, sample_weight_val):

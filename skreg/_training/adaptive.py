@@ -23,7 +23,7 @@ goes to and fro.
 """
 
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, isnan, log
 
 import numpy as np
@@ -126,20 +126,25 @@ class Tuner:
             }
         return cls(strengths)
 
-    def set_strengths(self, settings):
-        """Write the strengths of the next epoch to the settings of the fit."""
-        for name, strengths in self.strengths.items():
-            setattr(settings, name, [strength.value for strength in strengths])
+    def strengthened(self, settings):
+        """The settings of a fit with the strengths of the next epoch."""
+        return replace(
+            settings,
+            **{
+                name: [strength.value for strength in strengths]
+                for name, strengths in self.strengths.items()
+            },
+        )
 
     def keep(self):
         """Keep the strengths of the epoch that has ended, with its weights."""
         self.kept = deepcopy(self.strengths)
 
-    def restore(self, settings):
-        """Go back to the strengths that were kept last, in the settings too."""
+    def restored(self, settings):
+        """Go back to the strengths that were kept last; the settings with them."""
         if self.kept is not None:
             self.strengths, self.kept = self.kept, None
-        self.set_strengths(settings)
+        return self.strengthened(settings)
 
     def epoch_done(self, problem, optimizer):
         """Move every strength by the weights at the end of an epoch.
@@ -161,4 +166,4 @@ class Tuner:
                     strict=True,
                 ):
                     strength.move(hypergradient(name, W, direction))
-        self.set_strengths(problem.settings)
+        problem.settings = self.strengthened(problem.settings)

@@ -14,6 +14,7 @@ import numpy as np
 from skreg._problem import cores
 from skreg._problem.columns import moments_of_inputs
 from skreg._problem.input_scaling import BOUND
+from skreg._problem.regularizers import penalty_of
 from skreg._training.averaging import Average
 from skreg._training.finiteness import keep_finite, predicts_finite_for_sure
 from skreg._training.hierarchy import iterates_between_epochs
@@ -47,7 +48,7 @@ class Problem:
     validation_loss : ValidationLoss or None
         What `tuner` lowers; kept beside any score.
     tuner : Tuner or None
-        Of strengths that are "auto"; it changes the settings.
+        Of strengths that are "auto"; each epoch has other settings by it.
     transform : TransformedRows or None
         Makes other data of as many rows for each epoch.
     fine_tuning : FineTuning or None
@@ -111,13 +112,7 @@ class Problem:
         settings = self.settings
         if self.fine_tuning is not None:
             return self.fine_tuning.penalty(self.network, settings)
-        return self.network.penalty(
-            settings.l1,
-            settings.l2,
-            settings.group_l1,
-            settings.feature_groups,
-            settings.hierarchy,
-        )
+        return penalty_of(settings, self.network)
 
 
 class ValidationLoss:
@@ -278,7 +273,7 @@ class StochasticTraining:
             settings, capacity=batch_size, threads=self.threads
         )
         if problem.tuner is not None:
-            problem.tuner.set_strengths(settings)
+            problem.settings = settings = problem.tuner.strengthened(settings)
         self.segments = None
         self.average = None
         if settings.averaging is None:
@@ -401,7 +396,8 @@ class StochasticTraining:
         if self.problem.validation_score is not None and history.n_iter:
             weights.restore()
             if self.problem.tuner is not None:
-                self.problem.tuner.restore(self.problem.settings)
+                tuner = self.problem.tuner
+                self.problem.settings = tuner.restored(self.problem.settings)
         elif self.average is not None:
             self.average.apply()
         elif not incremental:
