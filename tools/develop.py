@@ -37,7 +37,12 @@ def main():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     # meson-python asks for ninja by itself only in an isolated build.
     pip_install(*project["build-system"]["requires"], "ninja")
-    pip_install("--no-build-isolation", "--editable", ".[dev]", *sys.argv[1:])
+    pip_install(
+        *("--no-build-isolation", "--editable", ".[dev]"),
+        # an import that compiles for minutes says so
+        "-Ceditable-verbose=true",
+        *sys.argv[1:],
+    )
 
 
 if __name__ == "__main__":
