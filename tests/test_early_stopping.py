@@ -387,3 +387,27 @@ def test_a_rare_class_that_is_made_heavy_is_validated(rows, n_members):
     # a class of little weight is not taken from training
     model.set_params(class_weight={"usual": 1.0}).fit(X, y)
     assert (min(seen) == 0) == (rows < 10)
+
+
+@few_epochs
+@both_estimators
+@pytest.mark.parametrize("n_members", [1, 2])
+@pytest.mark.parametrize("missed", ["scale", "mean"])
+def test_validation_data_that_missed_a_transformer(Estimator, n_members, missed):
+    model = Estimator((4,), max_iter=3, n_members=n_members, **quick)
+    X, X_val, y, y_val = parts_of(model)
+    raw = 1e3 * X_val if missed == "scale" else X_val + 270
+    with pytest.warns(UserWarning, match="X_val is far from X") as caught:
+        model.fit(X, y, X_val=raw, y_val=y_val)
+    assert sum("X_val is far" in str(w.message) for w in caught) == 1
+
+
+@few_epochs
+@both_estimators
+def test_validation_data_may_have_outliers_and_drift(Estimator, recwarn):
+    model = Estimator((4,), max_iter=3, **quick)
+    X, X_val, y, y_val = parts_of(model)
+    drifted = X_val + np.ptp(X, axis=0) / 2
+    drifted[: len(X_val) // 5] *= 1e3
+    model.fit(X, y, X_val=drifted, y_val=y_val)
+    assert not any("X_val is far" in str(w.message) for w in recwarn)

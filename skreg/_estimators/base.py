@@ -188,7 +188,7 @@ class BaseRegularizedMLP(
         settings = self._read_settings(goes_on)
         training, settings = self._build(X, y, weights, settings, goes_on)
         problem = self._problem_with_validation(
-            training, settings, *validation, split=split
+            training, settings, *validation, split=split, compares=False
         )
         session = Session(self)
         session.begin_schedule()

@@ -23,6 +23,7 @@ from skreg._problem.data import (
     heavy_classes,
     split_rows,
     used_rows,
+    warn_of_rows_far_off,
     with_a_row_of_each,
 )
 from skreg._problem.parameters import check_validation_given, read_settings
@@ -98,6 +99,7 @@ def fit_members(ensemble, X, y, sample_weight, validation):
     weights = check_weights(sample_weight, X)
     if validation[0] is not None:
         validation = read_once(ensemble, validation)
+        warn_of_rows_far_off(X, validation[0])
     members = members_to_train(ensemble, y, weights, goes_on)
     held_out = [None] * len(members)
     if ensemble.early_stopping and validation[0] is None:

@@ -8,6 +8,7 @@ from skreg._problem.data import (
     kernel_weights,
     split_rows,
     used_rows,
+    warn_of_rows_far_off,
     with_a_row_of_each,
 )
 from skreg._problem.reading import errors_about
@@ -21,17 +22,26 @@ class ValidatesOnRows:
     """The validation part of a fit."""
 
     def _problem_with_validation(
-        self, training, settings, X_val, y_val, sample_weight_val, *, split=None
+        self,
+        training,
+        settings,
+        X_val,
+        y_val,
+        sample_weight_val,
+        *,
+        split=None,
+        compares=True,
     ):
         """The problem, with the validation data given or split off.
 
-        `split` are rows to train on and rows to validate on; None draws them.
+        `split` are rows to train on and rows to validate on; None draws them. With
+        `compares` the user is warned of X_val that is far from X.
         """
         rows = used_rows(training.weights)
         validation = ()
         if X_val is not None:
             validation = self._validation_given(
-                training, X_val, y_val, sample_weight_val
+                training, X_val, y_val, sample_weight_val, compares=compares
             )
         elif self.early_stopping:
             rows, *validation = self._split(training, rows, split)
@@ -60,7 +70,7 @@ class ValidatesOnRows:
         score = self._scorer_score(training.X[held_out], training.y[held_out], weights)
         return rows, score, loss
 
-    def _validation_given(self, training, X, y, sample_weight):
+    def _validation_given(self, training, X, y, sample_weight, *, compares=True):
         """(Score, loss) on the data that the user gave for validation.
 
         Classes have the weights that they have in training, as where it is split off.
@@ -72,6 +82,8 @@ class ValidatesOnRows:
             weights = self._reweight(y, weights, training.by_class, "sample_weight_val")
             given = TrainingData(X, y, self._kernel_targets(targets), weights)
             loss = self._validation_loss(given, used_rows(weights))
+        if compares:
+            warn_of_rows_far_off(training.X, X)
         if self.scoring == "loss":
             return loss.score, loss
         return self._scorer_score(X, y, weights), loss

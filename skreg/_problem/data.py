@@ -301,3 +301,30 @@ def nearly_stratified(rows, labels, n_val, random_state):
         of_class = np.flatnonzero(numbers == number)
         in_val[random_state.permutation(of_class)[:size]] = True
     return rows[~in_val], rows[in_val]
+
+
+def warn_of_rows_far_off(X, X_val):
+    """Warn of X_val that X does not resemble: as a rule it has missed a transformer.
+
+    It is said where, in more than half of the features that vary in X, a quarter of
+    X_val lies further from the range of X than this is wide. Sparse X is not looked at.
+    """
+    if sparse.issparse(X) or sparse.issparse(X_val) or not len(X_val):
+        return
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    varies = low < high
+    if not varies.any():
+        return
+    quarter, last_quarter = np.quantile(X_val[:, varies], [0.25, 0.75], axis=0)
+    low, high = low[varies], high[varies]
+    with np.errstate(over="ignore"):
+        width = high - low
+        is_far = (quarter < low - width) | (last_quarter > high + width)
+    if 2 * np.count_nonzero(is_far) > len(is_far):
+        warnings.warn(
+            f"X_val is far from X: in {np.count_nonzero(is_far)} of the "
+            f"{len(is_far)} features that vary in X, a quarter of X_val or more lies "
+            "further from the range of X than this is wide. Early stopping is of no "
+            "use on such rows. Pass X_val through the transformers that X has gone "
+            "through, for example pipeline[:-1].transform(X_val)."
+        )
