@@ -408,7 +408,7 @@ class ChoosesStrength:
 
     @property
     def fine_tune(self):
-        """Not there: it is one network that is adapted, at the strength chosen."""
+        """Missing here: fine-tuning adapts one network, that of the chosen strength."""
         raise AttributeError(
             f"{type(self).__name__} has no fine_tune: an adaptation belongs to one "
             "network. After fit, path_.estimator(best_index_) has one."

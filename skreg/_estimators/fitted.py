@@ -185,9 +185,9 @@ class FittedNetwork:
     def penalty(self):
         """Return "l1" if a penalty can zero all weights of a feature, else "l2".
 
-        :class:`~sklearn.feature_selection.SelectFromModel` asks for it: after "l1" it
-        keeps the features whose importance is not zero (1e-5, to be exact), and
-        otherwise those above the mean.
+        :class:`~sklearn.feature_selection.SelectFromModel` reads this attribute. After
+        "l1" it keeps the features with an importance above 1e-5, after "l2" those above
+        the mean.
         """
         if self.group_l1 > 0:
             return "l1"
@@ -208,7 +208,7 @@ class FittedNetwork:
 
     @property
     def n_trained_parameters_(self):
-        """Parameters that training changes: all, but after `fine_tune`."""
+        """Number of parameters that training changes; all unless it was fine-tuned."""
         check_is_fitted(self)
         if hasattr(self, "members_"):
             return sum(m.n_trained_parameters_ for m in self.members_)

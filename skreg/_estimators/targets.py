@@ -72,4 +72,4 @@ class ReadsTargets(metaclass=ABCMeta):
 
     @abstractmethod
     def _reading_of_outputs(self):
-        """The same as plain lists and numbers, whose repr is equal where it is."""
+        """`_READING` as plain lists and numbers: equal outputs have an equal repr."""

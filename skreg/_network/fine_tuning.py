@@ -22,7 +22,13 @@ from skreg._problem.activations import ACTIVATIONS
 from skreg._problem.data import writeable
 from skreg._problem.input_scaling import preprocessing_of
 from skreg._problem.losses import MULTINOMIAL_LOG_LOSS, loss_name
-from skreg._problem.regularizers import LORA, penalty_of, refuse, terms_of_matrix
+from skreg._problem.regularizers import (
+    BY_MATRIX,
+    LORA,
+    penalty_of,
+    refuse,
+    terms_of_matrix,
+)
 
 METHODS = ("head", "bias", "lora", "adapter", "full")
 
@@ -422,9 +428,10 @@ class FineTuning:
             activations=network.activations,
             batch_norm=None,
             residual=network.residual,
-            l1=self.by_matrix(settings.l1, settings.skip),
-            l2=self.by_matrix(settings.l2, settings.skip),
-            max_norm=self.by_matrix(settings.max_norm, settings.skip),
+            **{
+                name: self.by_matrix(getattr(settings, name), settings.skip)
+                for name in (*BY_MATRIX, "max_norm")
+            },
             # adapters have none
             dropout=[
                 settings.dropout[origin] if is_first else 0.0
@@ -498,8 +505,7 @@ class FineTuning:
         whole = np.array(self.coefs)
         of_whole = replace(
             settings,
-            l1=settings.l1 * whole,
-            l2=settings.l2 * whole,
+            **{name: getattr(settings, name) * whole for name in BY_MATRIX},
             group_l1=settings.group_l1 if all(self.outgoing) else 0.0,
         )
         total = penalty_of(of_whole, network)

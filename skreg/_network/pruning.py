@@ -38,7 +38,7 @@ def pruned(network):
 
     keep = _units_to_keep(coefs, intercepts, activations, reaches)
     if activations and not keep[-1].any():
-        # no way leads through the hidden layers: the outputs are constant, but for x
+        # no way leads through the hidden layers: a constant is left, and theta
         constant = np.zeros((len(coefs[0]), len(intercepts[-1])))
         coefs = [constant if theta is None else theta]
         intercepts, activations, reaches = intercepts[-1:], [], []

@@ -97,7 +97,7 @@ class StandardizedInputs:
         return params
 
     def weights(self, variables):
-        """The parameters but for the biases behind W, which are still c."""
+        """The parameters, except that the biases that follow W are still c."""
         return variables * self.factor
 
     def set_biases(self, params, *, as_read):

@@ -16,6 +16,7 @@ from sklearn.base import is_regressor
 from sklearn.utils.validation import _num_samples
 
 from skreg._problem.input_scaling import is_narrow, preprocessing_of
+from skreg._problem.regularizers import PENALTIES
 from skreg._problem.schedules import has_end
 from skreg.schedules import OneCycle
 
@@ -220,8 +221,11 @@ def highest_rate(estimator):
 def has_own_penalty(estimator):
     """Whether a penalty with zeros is asked for, whose objective decay would change."""
     try:
-        given = [np.max(estimator.l1, initial=0), estimator.group_l1]
-        return any(is_automatic(value) or value > 0 for value in given)
+        return any(
+            np.max(getattr(estimator, penalty.name), initial=0) > 0
+            for penalty in PENALTIES.values()
+            if penalty.makes_zeros
+        )
     except TypeError:
         # "auto", alone or among numbers, or what is refused later
         return True

@@ -6,7 +6,6 @@ import numpy as np
 from scipy import sparse
 
 from skreg._problem.blas import one_blas_thread
-from skreg._problem.losses import REGRESSION_LOSSES
 from skreg._problem.moments import Moments
 
 # A feature is far from zero if its mean is so many standard deviations away, and large
@@ -31,11 +30,7 @@ SAMPLE_SIZE = 2**18
 MOST_FEATURES = 100
 COLLINEAR = 1e-10
 
-# Kernels of losses that do not grow with the square of an error, under which a few
-# outlying targets explain little; and where these are clipped, in standard deviations.
-KINKED = tuple(
-    REGRESSION_LOSSES[name].kernel for name in ("absolute_error", "huber", "quantile")
-)
+# Where targets are clipped under a loss that resists outliers, in standard deviations.
 CLIPPED = 2.0
 
 # Logarithm of 1 / p, p being the probability that a feature without effect passes.
@@ -157,7 +152,7 @@ class Columns:
     def correlation(self):
         """The largest of a feature with an output, beyond what chance gives."""
         t, _ = self._standardised_targets
-        if self.network.loss.kernel in KINKED:
+        if self.network.loss.resists_outliers:
             t = np.clip(t, -CLIPPED, CLIPPED)
         with np.errstate(all="ignore"), one_blas_thread():
             weighted = self.weights[:, None] * (t - self.weights @ t)
@@ -217,7 +212,7 @@ class Columns:
         none = 0.0, np.zeros((p, 1)), spread
         if sparse.issparse(self.X) or not p or p > MOST_FEATURES or m < 5 * p + 20:
             return none
-        if self.network.loss.kernel in KINKED:
+        if self.network.loss.resists_outliers:
             return none
         t, _ = self._standardised_targets
         root = np.sqrt(self.weights)[:, None]
@@ -254,7 +249,7 @@ class Columns:
         if loss.out_activation == "exp":
             h = 1.0 if loss.open_below else float((self.weights @ self.targets).max())
             return np.sqrt(h), h
-        if loss.kernel in KINKED:
+        if loss.resists_outliers:
             # gradients are not beyond one, whatever the unit
             return 0.5, 0.5 / spread
         return spread, 1.0

@@ -49,6 +49,11 @@ class Loss:
     curvature: float = field(default=1.0, compare=False)
     has_kinks: bool = field(default=False, compare=False)
 
+    @property
+    def resists_outliers(self):
+        """Whether it grows linearly with an error, so that outliers explain little."""
+        return self.bounded_gradient and self.standardizable
+
 
 def mean(y, weights, parameter=None):
     """Weighted mean by column."""

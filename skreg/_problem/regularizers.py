@@ -72,6 +72,8 @@ class Penalty(Regularizer):
         Of the settings and the network, where there is one strength for all.
     path_span : float
         Smallest strength of a path's grid, relative to the largest.
+    makes_zeros : bool
+        Whether weights become exactly 0.
     zeroing : callable or None
         Of G = dF/dW at W = 0, (n_features, n_outputs), and the settings: the least
         strength with which W = 0 is optimal.
@@ -80,7 +82,12 @@ class Penalty(Regularizer):
     norm: Callable | None = None
     value: Callable | None = None
     path_span: float = 1e-3
+    makes_zeros: bool = True
     zeroing: Callable | None = None
+
+    def largest(self, settings):
+        """The largest strength of all weights."""
+        return float(np.max(getattr(settings, self.name)))
 
     def with_strength(self, settings, strength):
         """Settings with one strength everywhere."""
@@ -167,7 +174,7 @@ NO_STEP_OF_ITS_OWN = (
     "weights that are a scale times others have no step of their own that it could act "
     "on"
 )
-BY_MATRIX = (
+OF_WHOLE_MATRICES = (
     "strengths tune themselves by the gradient of a whole matrix, and here penalties "
     "act on its factors"
 )
@@ -191,7 +198,7 @@ PENALTIES = {
                 FEATURE_SCALING: Refusal(
                     NO_STEP_OF_ITS_OWN, "l1=0", lambda settings, _: settings.l1[0] > 0
                 ),
-                LORA: Refusal(BY_MATRIX, "Give l1 a number", tuned("l1")),
+                LORA: Refusal(OF_WHOLE_MATRICES, "Give l1 a number", tuned("l1")),
             },
             norm=l1_norm,
             zeroing=zeroing_l1,
@@ -203,10 +210,11 @@ PENALTIES = {
                 FEATURE_SCALING: Refusal(
                     NO_STEP_OF_ITS_OWN, "l2 to a number", tuned("l2")
                 ),
-                LORA: Refusal(BY_MATRIX, "Give l2 a number", tuned("l2")),
+                LORA: Refusal(OF_WHOLE_MATRICES, "Give l2 a number", tuned("l2")),
             },
             norm=half_square,
             path_span=1e-8,
+            makes_zeros=False,
         ),
         Penalty(
             "group_l1",
@@ -344,6 +352,8 @@ OTHERS = [
     ),
 ]
 
+# One strength for each weight matrix.
+BY_MATRIX = [name for name, penalty in PENALTIES.items() if penalty.norm is not None]
 REGULARIZERS = [*PENALTIES.values(), *OTHERS]
 
 

@@ -1,6 +1,7 @@
 """Cause and remedy of a fit that has come to nothing, in words."""
 
 from skreg._problem.columns import Columns
+from skreg._problem.regularizers import PENALTIES
 
 # Penalties from here on are named as a cause of a network that learns nothing.
 # Decay bounds the weights of adam by its inverse.
@@ -56,15 +57,10 @@ def strong_penalties(settings):
     ----------
     settings : Settings
     """
+    strengths = [(p.name, p.largest(settings), STRONG) for p in PENALTIES.values()]
+    strengths.append(("weight_decay", settings.weight_decay, STRONG_DECAY))
     return [
-        f"{name} (now {value:g})"
-        for name, value, usual in [
-            ("l1", max(settings.l1), STRONG),
-            ("l2", max(settings.l2), STRONG),
-            ("group_l1", settings.group_l1, STRONG),
-            ("weight_decay", settings.weight_decay, STRONG_DECAY),
-        ]
-        if value > usual
+        f"{name} (now {value:g})" for name, value, usual in strengths if value > usual
     ]
 
 

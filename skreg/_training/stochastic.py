@@ -56,7 +56,7 @@ class Problem:
     largest_raw : float
         The largest |raw output| that is finite in the unit of y, too.
     budgeted : bool
-        Whether it is no failure that training ends at max_iter.
+        Whether training is expected to end at max_iter, as at a point of a path.
     feature_names : ndarray of str or None
         For messages.
     ends_with_schedule : bool

@@ -9,6 +9,7 @@ import numpy as np
 from skreg import RegularizedMLPClassifier, RegularizedMLPRegressor
 from skreg._problem.activations import ACTIVATIONS
 from skreg._problem.automatic import plain_settings
+from skreg._problem.losses import REGRESSION_LOSSES
 from skreg._problem.schedules import SCHEDULES
 
 DENSE = ["C", "F", "strided", "reversed", "readonly", "unaligned", "big-endian", "list"]
@@ -237,18 +238,7 @@ def random_params(rng, classifier, data):
         maybe("label_smoothing", [0.1, 0.9])
         maybe("class_weight", ["balanced"], 0.15)
     else:
-        maybe(
-            "loss",
-            [
-                "squared_error",
-                "absolute_error",
-                "huber",
-                "quantile",
-                "poisson",
-                "gamma",
-            ],
-            0.5,
-        )
+        maybe("loss", list(REGRESSION_LOSSES), 0.5)
         maybe("quantile", [1e-6, 0.9], 0.1)
         maybe("huber_delta", [1e-300, 1e3, 1e300], 0.1)
         maybe("standardize_target", [False, True], 0.3)
