@@ -359,12 +359,15 @@ def overview(rows, tables):
     """A line for each model."""
     errors = by_table(rows, "error", tables)
     ranks = errors.dropna(axis=1).rank(axis=1)
-    seeds = pd.DataFrame(rows).groupby("model")["seed"].nunique()
+    ended = pd.DataFrame(rows).query("status == @FITTED")
+    seeds = ended.groupby(["model", "table"])["seed"].nunique()
     generator = np.random.default_rng(0)
     lines = []
     for name in errors:
         ratio = relative(rows, tables, name)
-        line = [name, str(len(ratio)), str(seeds[name])]
+        most, fewest = seeds[name].max(), seeds[name].min()
+        line = [name, str(len(ratio))]
+        line.append(f"{most}" if most == fewest else f"{fewest} to {most}")
         bounds = np.exp(resampled(ratio, np.mean, generator))
         line.append(f"{np.exp(ratio.mean()):.3f}" + interval(bounds, "{:.3f}"))
         line.append(f"{ranks[name].mean():.2f}" if name in ranks else "-")
