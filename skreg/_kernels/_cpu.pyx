@@ -1,4 +1,4 @@
-"""Which of the instruction sets that kernels are built for this processor has."""
+"""Which of the instruction sets that kernels are built for the processor has."""
 
 cdef extern from *:
     """

@@ -1,4 +1,4 @@
-"""Every instruction set has a module with these names."""
+"""The names of the modules _engine_*, one for each instruction set."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias

@@ -1,4 +1,4 @@
-"""What the Python side calls, once per epoch: data, buffers and the loops over them."""
+"""The interface to Python, called once per epoch: data, buffers, loops over batches."""
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_Occurred
@@ -48,8 +48,9 @@ cnp.import_array()
 cdef enum:
     DEFAULT_ROWS = 256
 
-    # Of a batch for each parameter, from which on its gradient may be stored whole for
-    # the sake of Ctrl-C: that costs a few hundredths of the time then.
+    # Floating-point operations of a batch, per parameter, from which on the whole
+    # gradient may be stored before the step, so that Ctrl-C can end the batch. With so
+    # many operations, storing the gradient costs a few hundredths of the time.
     OPERATIONS_FOR_WHOLE = 1500
 
 CHUNK_ROWS = DEFAULT_ROWS
@@ -61,16 +62,16 @@ def max_threads():
 
 
 cdef double average_share(double decay, double step) noexcept:
-    """Share of the parameters after `step` steps in their exponential average.
+    """Weight of the new parameters in their exponential average, at step `step`.
 
-    The average of the first steps forgets faster, lest it remembers the initial
-    weights; so do other implementations.
+    The weight is larger in the first steps, so that the initial weights are forgotten.
+    Other implementations do the same.
     """
     return 1 - min(decay, (1 + step) / (10 + step))
 
 
 cdef int raise_pending() except -1:
-    """Raises what a signal's handler raised while a team was at work."""
+    """Raises the exception that a signal's handler raised while a team was at work."""
     return -1 if PyErr_Occurred() != NULL else 0
 
 
@@ -153,7 +154,7 @@ cdef class Data:
         return self.rows.n
 
     cdef Py_ssize_t most_entries(self, Py_ssize_t rows) except -1:
-        """The most non-zeros that so many rows of sparse X can have together."""
+        """The most non-zeros that `rows` rows of sparse X can have together."""
         lengths = np.diff(self.row_starts)
         if self.subset is not None:
             lengths = lengths[self.subset]
@@ -165,8 +166,8 @@ cdef class Data:
 cdef class Engine:
     """A network's shape, its buffers for a number of rows, and the loops over batches.
 
-    Holds no parameters: each call gets the flat buffer. One engine is for one thread
-    at a time.
+    An engine holds no parameters: each call gets the flat buffer. Only one thread may
+    use an engine at a time.
 
     Parameters
     ----------
@@ -183,28 +184,32 @@ cdef class Engine:
         Where the hidden layers are normalised: nowhere, before or after the activation
         (0, 1, 2).
     norm_epsilon : float
-        Added to the variance there.
+        Added to the variance of batch normalization.
     residual : bool or sequence of int, one per hidden layer, default=False
-        Whether hidden layers whose inputs are hidden units, and as many as their
-        outputs, add these to their outputs. Or, for each hidden layer, how many layers
-        below is the one of the same width whose outputs it adds to its own: 1, its
-        input; 2, as around an adapter; 0, none. Not with a norm after the activation.
+        True: every hidden layer whose inputs are hidden units, as many as its outputs,
+        adds its inputs to its outputs. A sequence has the reach of each hidden layer's
+        residual connection: the layer adds the outputs of the layer so many layers
+        below, which must have the same width. 1 adds the layer's own inputs, 2 is used
+        around adapters, 0 is no connection. A norm after the activation excludes
+        residual connections.
     skip : bool, default=False
-        Whether the outputs get x theta added, with the weights theta at the end of the
-        parameters.
+        Whether there is a skip connection from the inputs to the outputs: x theta is
+        added to the outputs. The weights theta stand at the end of the parameters.
     label_smoothing : float, default=0.0
     max_grad_norm : float, default=inf
         Bound of the gradient's norm in `run_epoch`.
     attack : object or None
-        How `run_epoch` makes adversarial examples: with the attributes of `Attack`.
+        How `run_epoch` makes adversarial examples: an object with the attributes of
+        `Attack`.
     augmentation : ndarray of AUGMENTATION or None
-        What changes the inputs in training, in this order.
+        The changes of the inputs in training, in this order.
     groups : object or None
-        Of features, under `group_l1`: their numbers one group after the other in
-        `features`, and where each group begins, and the last ends, in `starts`; both
-        intp. None: every feature is one.
+        The groups of features that `group_l1` shrinks. `features` has the feature
+        numbers, one group after the other. `starts` has the place in `features` where
+        each group begins, and at last the end of the last group. Both are intp. None:
+        every feature is a group.
     scaling : pair of ndarray of shape (n_features,), or None
-        Centres and factors by which dense X is scaled as it is read; of `dtype`.
+        Centres and factors by which each batch of dense X is scaled; of `dtype`.
     capacity : int
         The most rows of a batch.
     training : bool, default=True
@@ -216,7 +221,7 @@ cdef class Engine:
     cdef Network net
     cdef Attack attack
     cdef readonly double max_grad_norm
-    cdef Workspace* work                 # one; for prediction one per thread
+    cdef Workspace* work                 # one; for prediction one for each thread
     cdef SparseBatch sparse
     cdef readonly int threads
     cdef readonly Py_ssize_t capacity
@@ -226,10 +231,10 @@ cdef class Engine:
     cdef Py_ssize_t gradient_room        # numbers in a whole gradient
     cdef Py_ssize_t most_entries         # non-zeros that `sparse` has room for
     cdef bint drops_inputs               # input_dropout may be > 0
-    cdef object layers                   # structured array behind net.layers
-    cdef object augmentation             # and behind the workspace's augmentations
-    cdef object groups                   # to be read by `make_room_for_groups`
-    cdef list buffers                    # arrays behind the pointers
+    cdef object layers                   # structured array that net.layers points to
+    cdef object augmentation             # table that the workspace's augmentations use
+    cdef object groups                   # read by `make_room_for_groups`
+    cdef list buffers                    # arrays that the pointers point to
 
     def __init__(
         self, layer_sizes, activations, int loss, double loss_parameter, dtype, *,
@@ -252,7 +257,8 @@ cdef class Engine:
         self.layers = np.zeros(n_layers, dtype=_tables.LAYER)
         reaches = checked_reaches(residual, layer_sizes)
         if batch_norm == AFTER and any(reaches):
-            # its way back needs the room that a connection's gradient is kept in
+            # the backward pass of such a norm needs the buffer of a connection's
+            # gradient
             raise ValueError(
                 "a norm after the activation excludes residual connections")
         for l in range(n_layers):
@@ -296,11 +302,11 @@ cdef class Engine:
             self.point_to_scaling(&self.work[t], scaling)
 
     cdef int point_to_scaling(self, Workspace* work, scaling) except -1:
-        """Centres and factors of the features; none where X is read as it is."""
+        """Centres and factors of the features; NULL where X is not scaled."""
         work.scaling.centre = work.scaling.factor = NULL
         if scaling is None:
             return 0
-        # copies: what they point to must not change
+        # copies, because the arrays that the pointers lead to must not change
         centre, factor = [np.array(array, dtype=self.dtype) for array in scaling]
         self.buffers += [centre, factor]
         shape = (self.net.layers[0].n_in,)
@@ -313,7 +319,7 @@ cdef class Engine:
         n_features = self.net.layers[0].n_in
         table = np.array([] if table is None else table, dtype=_tables.AUGMENTATION)
         for step in table:
-            # as Python's integers, which have no bound
+            # Python's integers, which cannot overflow
             sides = [int(step[name]) for name in ("height", "width", "channels")]
             size = math.prod(sides)
             if min(sides) < 0:
@@ -332,7 +338,7 @@ cdef class Engine:
         cdef Py_ssize_t l
         cdef int t, threads = self.threads if training else 1
         cdef Py_ssize_t n_outputs = layer_sizes[n_layers]
-        # the raw outputs have no gaps: the losses read them as they are
+        # rows of raw outputs have no gaps: the losses read them as one array
         strides = [self.stride_of(n) for n in layer_sizes[1:n_layers]]
         strides = np.array([*strides, n_outputs], dtype=np.intp)
         self.buffers.append(strides)
@@ -371,7 +377,7 @@ cdef class Engine:
         return 0
 
     cdef int make_room_for_images(self, Workspace* work, int threads) except -1:
-        """Scratch for the augmentation that needs the most."""
+        """Scratch for images, enough for the augmentation that needs the most."""
         cdef Augmentation* step
         cdef Py_ssize_t numbers = 0
         cdef Py_ssize_t offsets = 0
@@ -390,18 +396,18 @@ cdef class Engine:
         return 0
 
     cdef stride_of(self, Py_ssize_t n):
-        """Between rows of n numbers: their beginnings must not share a cache set."""
+        """Stride of rows of n numbers that do not all begin in one cache set."""
         step = n * self.dtype.itemsize
         return n if step % 4096 else n + 64 // self.dtype.itemsize
 
     cdef void* zeros(self, Py_ssize_t size) except NULL:
-        """Room for `size` bytes, zero."""
+        """A buffer of `size` zero bytes."""
         array = np.zeros(size, dtype=np.uint8)
         self.buffers.append(array)
         return address(array)
 
     cdef void* buffer(self, Py_ssize_t size) except NULL:
-        """Room for `size` numbers, on a cache line of its own."""
+        """A buffer of `size` numbers that begins at a cache line."""
         array = np.empty(size * self.dtype.itemsize + 64, dtype=np.uint8)
         self.buffers.append(array)
         cdef char* start = <char*> address(array)
@@ -419,19 +425,23 @@ cdef class Engine:
     ):
         """The penalties of all weights, biases and norms, for `run_epoch`.
 
-        l1, l2, max_norm : sequences of one number per weight matrix, theta's last.
-        group_l1 : of the groups of features, over W_0 and theta.
-        hierarchy : M, with which theta alone is penalised, and bounds W_0; or None.
+        l1, l2, max_norm : sequences of one number per weight matrix. The last number is
+            that of theta, the weights of the skip connection.
+        group_l1 : strength of the group lasso on the rows of W_0 and theta.
+        hierarchy : M, or None. With M, `group_l1` penalises theta alone, and theta
+            bounds W_0.
         trained : pair of sequences of bool, or None
-            Whether each weight matrix takes steps, theta last; and whether each layer's
-            biases, with the norm that follows them, do. None: all do. Groups are only
-            shrunk if all of their weights take steps.
+            Whether each weight matrix takes steps, theta last. Then whether each
+            layer's biases, and the norm that follows, take steps. None: everything
+            takes steps. Groups are only shrunk if all of their weights take steps.
         anchor : sequence of one number per weight matrix, or None
-            Strengths of the pull towards the optimizer's `anchor`, of its weights and
-            of its layer's biases.
+            Strengths of the L2-SP penalty, which pulls parameters towards the starting
+            point `anchor` of the optimizer. A matrix's strength also holds for the
+            biases of its layer.
         feature_scaling : bool
-            Whether W_0's steps are those of the optimizer's `scales` and of a matrix.
-            Not where something follows the step: l1, a bound, groups.
+            Whether W_0 is trained as the product of the optimizer's `scales` and a
+            matrix. Refused together with anything that follows the step: l1, max_norm,
+            groups.
         """
         cdef Py_ssize_t n_layers = self.net.n_layers
         cdef Py_ssize_t n_matrices = matrix_count(&self.net)
@@ -476,15 +486,15 @@ cdef class Engine:
             biases = np.array(trained[1], dtype=bool)
             table["frozen"][:, 0] = ~weights
             table["frozen"][:n_layers, 1:] = ~np.reshape(biases, (n_layers, 1))
-            # which no step could overstep
+            # weights without a step stay within their bound
             table["max_norm"][table["frozen"] != 0] = np.inf
         return table
 
     def set_dropout(self, dropout, double input_dropout):
-        """Give other rates to the layers that were made with a rate > 0.
+        """Set the dropout rates of the layers that were made with a rate > 0.
 
-        dropout : sequence of float, one per hidden layer. Others have no masks, and
-        stay at 0.
+        dropout : sequence of float, one per hidden layer. Layers that were made with
+        the rate 0 have no mask, and must keep the rate 0.
         """
         cdef Py_ssize_t l
         masks = [self.drops_inputs]
@@ -509,43 +519,46 @@ cdef class Engine:
         params : ndarray of shape (n_parameters,)
             Updated in place.
         optimizer : object
-            With `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov`, the
-            arrays `first` and `second`, and `step`, the steps taken so far, which is
-            counted on; `average`, the moving average of the parameters or None, and
-            `average_decay`; `anchor`, what they are pulled towards, or None; `scales`
-            of the features, what they scale in `unscaled`, of the size of W_0, the
-            moments `scale_first` and `scale_second`, and `scale_rate`, where the
-            segments have feature_scaling.
+            Has `adam`, `beta_1`, `beta_2`, `epsilon`, `momentum`, `nesterov` and the
+            arrays `first` and `second`. `step`, the number of steps taken so far, is
+            increased. `average` is the moving average of the parameters, or None, and
+            has the factor `average_decay`. `anchor` is the starting point of the L2-SP
+            penalty, or None. Where the segments have feature_scaling: `scales` of the
+            features, the matrix `unscaled` that the scales multiply, of the size of
+            W_0, the scales' moments `scale_first` and `scale_second`, and `scale_rate`.
         segments : ndarray
             From `segments`.
         key : pair of int
             Key of the random numbers.
         epoch : int
-            Epochs before this one; numbers the shuffles.
+            The number of epochs before this one; each number gives another shuffle.
         order : ndarray of shape (n,) or None
-            Room for the order of the rows; None takes them as they are.
+            A buffer for the order of the rows. None: the rows are not shuffled.
         learning_rates : ndarray
             One per batch.
         batch_size : int
         statistics : object
-            With batch normalization: the running averages, an array `values` of the
-            means, then the variances, of each hidden layer, their `decay` and what they
-            have `gathered`. Updated.
+            The running averages of batch normalization: `values` has the means, then
+            the variances, of each hidden layer. `decay` is the factor of the averages
+            per batch, `gathered` the weight of the batches seen so far. Updated.
         low_rank : object or None
-            Which weights are W0 + scale A B, of which A and B take the steps, not W:
-            `ranks` and `scales` per layer, a rank of 0 for the others (theta is always
-            one of them); `base`, as params, with W0; `factors`, A and B of one layer
-            after the other, and their moments `first` and `second`. All but `base` are
-            updated. params must hold the weights that they make (see `merge`); the
-            optimizer's `average` is that of these.
+            Matrices of the form W = W0 + scale A B, where A and B take the steps
+            instead of W. `ranks` and `scales` have one number per layer; a matrix of
+            rank 0 takes plain steps, as theta always does. `base`, laid out like
+            params, has W0. `factors` has A and B of one layer after the other; their
+            moments are `first` and `second`. `factors` and the moments are updated.
+            params must hold the merged weights W (see `merge`), and the optimizer's
+            `average` is an average of W.
         threads : int, default=1
-            That work on it together, up to the engine's. The result is the same.
+            The number of threads, at most the engine's. The result does not depend on
+            it.
 
         Returns
         -------
         loss : float
-            Mean over the rows, each taken before the step of its batch. Not finite
-            if a batch's loss was not; that batch took no step.
+            Mean over the rows, each row's loss taken before the step of its batch. If a
+            batch's loss is not finite, neither is this mean, and that batch takes no
+            step.
         """
         cdef Pass loop = self.training_loop(data, key, batch_size)
         cdef Optimizer state
@@ -583,7 +596,7 @@ cdef class Engine:
             self.point_to_statistics(statistics)
             loop.norm_decay, loop.gathered = statistics.decay, statistics.gathered
         loop.before = optimizer.step
-        # a state that Ctrl-C leaves is one between two steps
+        # Ctrl-C must leave the state between two steps
         loop.watched &= loop.operations >= OPERATIONS_FOR_WHOLE * self.n_parameters
         if loop.watched and statistics is not None:
             loop.statistics_size = statistics.values.size
@@ -607,7 +620,7 @@ cdef class Engine:
                 raise ValueError("weights of low rank cannot be under max_norm")
             if (segments["group_l1"][of_factors, 0] > 0).any():
                 raise ValueError("weights of low rank cannot be shrunk in groups")
-            # their gradient is needed
+            # the factors' gradients are made from that of W
             segments = segments.copy()
             segments["frozen"][of_factors, 0] = 0
             size = low_rank.factors.size
@@ -637,14 +650,14 @@ cdef class Engine:
             if loop.watch.interrupted:
                 raise_pending()
         finally:
-            # an interrupted epoch has taken steps too
+            # an interrupted epoch has taken some steps
             optimizer.step += loop.training.step
             if statistics is not None:
                 statistics.gathered = loop.gathered
         return loop.total / data.rows.n
 
     def merge(self, params, low_rank):
-        """Give params the weights that factors make, with the bits that steps give.
+        """Write W = W0 + scale A B into params, with the same bits as after a step.
 
         low_rank : see `run_epoch`.
         """
@@ -667,14 +680,14 @@ cdef class Engine:
                 merge_factors(
                     &low, m, &matrix, <double*> start, 0, <double*> NULL,
                     &self.work.scratch[0], Team(0, 1))
-        # which the pointers are into
+        # until here the pointers of `low` need the table
         del factors
 
     cdef point_to_factors(self, LowRank* low, low_rank):
-        """The factors of all matrices; returns the table that must outlive `low`."""
+        """Points `low` to the factors; returns the table that must outlive `low`."""
         cdef Py_ssize_t n_layers = self.net.n_layers
         table = np.zeros(matrix_count(&self.net), dtype=_tables.FACTORS)
-        # theta has none
+        # theta has no factors
         layers = table[:n_layers]
         if not len(low_rank.ranks) == len(low_rank.scales) == n_layers:
             raise ValueError("ranks and scales must have one number per layer")
@@ -697,18 +710,18 @@ cdef class Engine:
     ):
         """Mean loss over all rows, and its gradient unless `gradient` is None.
 
-        With a key, dropout and augmentation are on, with the numbers of that step; for
-        this the rows must fit into one batch.
+        With a key, dropout and augmentation are on, with the random numbers of step
+        `step`. The rows must then fit into one batch.
 
         Parameters
         ----------
         centre : ndarray of shape (n_features,) or None
-            Subtracted from X as it is read, batch by batch: the loss is that of
-            X - centre. Of sparse X it is subtracted from the values that are stored,
-            so that it must be zero for columns that do not store every value.
+            Subtracted from X batch by batch: the loss is that of X - centre. Of sparse
+            X only the stored values are changed, so the centre must be zero for columns
+            that do not store every value.
         statistics : object or None
-            The running averages of batch normalization, as in `run_epoch`. A batch of
-            one row is normalised by them; they stay as they are.
+            The running averages of batch normalization, as in `run_epoch`. They
+            normalise a batch of one row, and are not changed.
         """
         cdef Pass loop = self.training_loop(data, key, self.capacity)
         cdef const void* shift = typed_address(
@@ -740,7 +753,8 @@ cdef class Engine:
     def gather_statistics(self, params, Data data, statistics, *, int threads=1):
         """Set the running averages of batch normalization to means over all rows.
 
-        Taken over batches of the engine's capacity, each normalised by its own.
+        The rows are taken in batches of the engine's capacity, and each batch is
+        normalised by its own mean and variance.
         """
         cdef Pass loop = self.training_loop(data, None, self.capacity)
         loop.params = self.parameters(params)
@@ -754,11 +768,11 @@ cdef class Engine:
         if loop.watch.interrupted:
             statistics.values[:] = before
             raise_pending()
-        # so much that an exponential average goes on from them
+        # full weight: an exponential average continues from these means
         statistics.gathered = 1.0
 
     def input_gradient(self, params, Data data, out, *, int threads=1):
-        """dloss_i/dx_i of every row to out, (n, n_features); for dense X."""
+        """Write dloss_i/dx_i of every row to out, (n, n_features); for dense X."""
         cdef Pass loop = self.training_loop(data, None, self.capacity)
         loop.params = self.parameters(params)
         if data.rows.dense == NULL:
@@ -775,7 +789,7 @@ cdef class Engine:
         return out
 
     def predict(self, params, Data data, out, *, bint raw=False, int threads=1):
-        """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs)."""
+        """Write predictions, or with `raw` the raw outputs, to out, (n, n_outputs)."""
         cdef Pass loop = self.loop(data, None, self.capacity)
         if self.net.layers[0].norm != NO_NORM:
             raise ValueError("prediction needs batch normalization folded in")
@@ -827,7 +841,7 @@ cdef class Engine:
                 work.slopes != NULL or data.subset is not None
                 or work.scaling.centre != NULL)
             if gathers and data.rows.dense != NULL and work.inputs == NULL:
-                # not for sparse X, of which a dense batch can be beyond any memory
+                # no buffer for sparse X: a dense batch may not fit into memory
                 work.inputs = self.buffer(self.capacity * work.input_stride)
                 if work.slopes != NULL:
                     self.make_room_for_mixing(work)
@@ -853,13 +867,13 @@ cdef class Engine:
         return loop
 
     cdef double operations(self, Data data, Py_ssize_t rows) except -1:
-        """Of a batch: 6 per weight and row, 10 per weight for the step; roughly."""
+        """Operations of a batch, roughly: per weight 6 for a row, 10 for the step."""
         cdef double rest = self.n_parameters
         cdef Py_ssize_t m
         cdef Matrix matrix
         if data.rows.dense != NULL:
             return rest * (6.0 * rows + 10.0)
-        # weights of the inputs count by the non-zeros
+        # weights that multiply sparse inputs are used once per non-zero
         filled = data.columns.size / max(1, data.X.shape[0] * data.X.shape[1])
         for m in range(matrix_count(&self.net)):
             if m == 0 or m == self.net.n_layers:
@@ -868,7 +882,7 @@ cdef class Engine:
         return 6.0 * rest * rows + 10.0 * self.n_parameters
 
     cdef int point_to_statistics(self, statistics) except -1:
-        """The running averages of every hidden layer: means, then variances."""
+        """Points to the running averages of hidden layers: means, then variances."""
         cdef Py_ssize_t l, itemsize = self.dtype.itemsize
         widths = [layer["n_out"] for layer in self.layers[:self.net.n_layers - 1]]
         cdef char* start = <char*> writable_address(
@@ -882,7 +896,7 @@ cdef class Engine:
     cdef int point_to_scales(
         self, Optimizer* state, optimizer, segments
     ) except -1:
-        """The learnt scales of the features, and what they scale."""
+        """Points to the learnt scales of the features, and to the matrix `unscaled`."""
         cdef Py_ssize_t p = self.net.layers[0].n_in
         cdef Py_ssize_t size = p * self.net.layers[0].n_out
         state.scales = state.unscaled = NULL
@@ -900,7 +914,7 @@ cdef class Engine:
     cdef int make_room_for_steps(
         self, Pass* loop, bint bounded, bint grouped
     ) except -1:
-        """Buffers of what only some steps need, once; whether gradients are whole."""
+        """Buffers that only some steps need, made once; sets `Training.whole`."""
         cdef Workspace* work = self.work
         cdef Py_ssize_t n_features = loop.data.n_features
         cdef Py_ssize_t m, squares = 0
@@ -943,7 +957,7 @@ cdef class Engine:
         sizes = np.diff(starts)
         if starts[0] != 0 or starts[len(sizes)] != n_features or sizes.min() < 1:
             raise ValueError("groups of features must follow each other")
-        # copies: what they point to must not change
+        # copies, because the arrays that the pointers lead to must not change
         starts, features = np.array(starts, np.intp), np.array(features, np.intp)
         self.buffers += [starts, features]
         work.groups.n = len(sizes)
@@ -958,9 +972,9 @@ cdef class Engine:
         return 0
 
     cdef int leave_out_frozen(self, Training* training, segments) except -1:
-        """Where backward ends; and zeros in a whole gradient, where nobody writes."""
+        """Sets where backward ends, and zeros the frozen parts of a whole gradient."""
         trains = ((segments["frozen"] == 0) & (segments["size"] > 0)).any(axis=1)
-        # theta, the last, needs no D but the outputs'
+        # theta, the last matrix, needs only the D of the outputs
         training.lowest = np.argmax(trains) if trains.any() else len(trains)
         if not training.whole:
             return 0
@@ -983,7 +997,7 @@ cdef class Engine:
         return 0
 
     cdef int make_room_for_sparse(self, Data data) except -1:
-        """For the batch with the most non-zeros that there can be."""
+        """Buffers for the batch with the most non-zeros that there can be."""
         cdef SparseBatch* sparse = &self.sparse
         cdef Py_ssize_t most = data.most_entries(self.capacity)
         cdef Py_ssize_t n_features = data.rows.n_features

@@ -21,7 +21,7 @@ cnp.import_array()
 
 
 cdef int raise_pending() except -1:
-    """Raises what a signal's handler raised while a team was at work."""
+    """Raises the exception that a signal's handler raised while a team was at work."""
     return -1 if PyErr_Occurred() != NULL else 0
 
 
@@ -32,9 +32,9 @@ cdef compressed_parts(W):
 
 
 cdef class SparsePredictor:
-    """The weights of a network by their non-zeros, and buffers for chunks of rows.
+    """The non-zero weights of a network, and buffers for chunks of rows.
 
-    One predictor is for one thread at a time.
+    Only one thread may use a predictor at a time.
 
     Parameters
     ----------
@@ -44,12 +44,12 @@ cdef class SparsePredictor:
     activations : sequence of int
         One number per hidden layer.
     loss : int
-        Its inverse link is applied.
+        The loss whose inverse link is applied.
     residual : sequence of int, one per hidden layer
-        How many layers below is the hidden one whose outputs it adds to its own: 1, 2,
-        or 0 for none.
+        The reach of each hidden layer's residual connection: the layer adds the outputs
+        of the hidden layer 1 or 2 layers below. 0: no connection.
     skip : CSC of shape (n_features, n_outputs) or None
-        Weights from the inputs to the outputs, beside the layers.
+        Weights of the skip connection from the inputs to the outputs.
     threads : int, default=1
         The most threads that a call may use.
     """
@@ -59,7 +59,7 @@ cdef class SparsePredictor:
     cdef readonly object dtype
     cdef readonly Py_ssize_t n_features, n_outputs
     cdef object coefs, skip, intercepts
-    cdef list buffers         # arrays behind the pointers
+    cdef list buffers         # arrays that the pointers point to
 
     def __init__(
         self, coefs, intercepts, activations, int loss, *, residual, skip=None,
@@ -111,7 +111,7 @@ cdef class SparsePredictor:
         self.make_scratch(max(W.shape[1] for W in coefs))
 
     cdef int make_scratch(self, Py_ssize_t widest) except -1:
-        """But for the inputs, which only dense X needs."""
+        """All scratch except that of the inputs, which only dense X needs."""
         cdef Py_ssize_t row = self.loop.vectors * SKREG_VECTOR_BYTES
         cdef SparseScratch* scratch
         cdef int k, t
@@ -127,14 +127,14 @@ cdef class SparsePredictor:
         return 0
 
     cdef void* buffer(self, Py_ssize_t size) except NULL:
-        """Room for `size` bytes, on a cache line of its own."""
+        """A buffer of `size` bytes that begins at a cache line."""
         array = np.empty(size + 64, dtype=np.uint8)
         self.buffers.append(array)
         cdef char* start = <char*> address(array)
         return start + (64 - <uint64_t> start % 64) % 64
 
     def predict(self, X, out, *, bint raw=False, int threads=1):
-        """Predictions, or the raw outputs of the last layer, to out, (n, n_outputs).
+        """Write predictions, or with `raw` the raw outputs, to out, (n, n_outputs).
 
         X : ndarray of shape (n, n_features), C-contiguous, or CSR with int32 indices
         """
@@ -172,7 +172,7 @@ cdef class SparsePredictor:
         return out
 
     cdef int make_room_for_inputs(self) except -1:
-        """For chunks of dense X, once."""
+        """Buffers for chunks of dense X, made once."""
         cdef int t
         for t in range(self.threads):
             if self.loop.scratch[t].inputs == NULL:
@@ -181,7 +181,7 @@ cdef class SparsePredictor:
         return 0
 
     cdef int order_by_input(self) except -1:
-        """The weights of the inputs row by row, once, for X that is CSR."""
+        """Stores the weights that multiply the inputs row by row, once, for CSR X."""
         if self.loop.first_by_input.starts == NULL:
             self.loop.first_by_input = self.kept_non_zeros(self.coefs[0].tocsr(), "csr")
             if self.skip is not None:
@@ -189,13 +189,13 @@ cdef class SparsePredictor:
         return 0
 
     cdef NonZeros kept_non_zeros(self, W, form) except *:
-        """Where the arrays of a matrix are, which stay as long as this object."""
+        """Pointers to the arrays of a matrix, which live as long as this object."""
         parts = compressed_parts(W)
         self.buffers += parts
         return self.non_zeros(W, form, parts)
 
     cdef NonZeros non_zeros(self, W, form, parts) except *:
-        """The pointers; all that the kernels will follow is checked."""
+        """Pointers to the arrays of a matrix; indices and starts are checked."""
         cdef NonZeros found
         starts, indices, values = parts
         if W.format != form or indices.dtype != np.int32:

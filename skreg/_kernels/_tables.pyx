@@ -1,7 +1,7 @@
 """What Python says to the kernels by number or as an array of structs.
 
 The compiler makes the dtypes from the structs and the numbers from the enums, so that
-neither stands in two languages. Nothing here depends on the instruction set.
+no definition is written in two languages. Nothing here depends on the instruction set.
 """
 
 cimport skreg._kernels.activations as activations

@@ -1,4 +1,4 @@
-"""Every instruction set has a module with these names."""
+"""The names of the modules _units_*, one for each instruction set."""
 
 from typing import Literal, TypeVar
 

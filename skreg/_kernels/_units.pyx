@@ -1,14 +1,14 @@
-"""Single kernels opened to Python: for the tests, the tables of the documentation, and
-the values of constant units that pruning moves into biases.
+"""Single kernels for Python: for the tests, the tables of the documentation, and the
+values of constant units that pruning moves into biases.
 
-Nothing here is used by a fit: the same inline functions are compiled into _engine.
+A fit does not use this module: the same inline functions are compiled into _engine.
 """
 
 cimport numpy as cnp
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
-# Not `from skreg._kernels cimport activations`: Cython leaves such a file out of what
-# it tells the build to watch.
+# Not `from skreg._kernels cimport activations`: Cython does not list a file that is
+# named in this way among the build's dependencies.
 cimport skreg._kernels.activations as activations
 cimport skreg._kernels.augmentation as augmentation
 cimport skreg._kernels.augmentation_features as augmentation_features
@@ -71,7 +71,7 @@ def dropout_mask(shape, double rate, key, Py_ssize_t layer, step):
 
 
 def dropout_factor(double rate, key, Py_ssize_t layer, step, uint64_t element):
-    """One element of this mask."""
+    """One element of the mask of `dropout_mask`, times its scale."""
     cdef Noise noise
     noise.on = True
     noise.rng.key[0], noise.rng.key[1] = key
@@ -96,8 +96,8 @@ def normal_numbers(key, Py_ssize_t layer, step, Py_ssize_t groups):
 def augmented(const real[:, ::1] x, table, key, step):
     """A batch after all augmentations of a table, and how it was mixed.
 
-    Returns the inputs, the share that each row has in itself, and the offset of the
-    partners, 0 where nothing was mixed.
+    Returns the inputs, lambda of each row (its own share in the mixed row), and the
+    offset of the partners, which is 0 where nothing was mixed.
     """
     cdef real[:, ::1] inputs = np.array(x)
     cdef real[:, ::1] mixed = np.empty_like(inputs)
@@ -138,7 +138,7 @@ def activate(int activation, const real[::1] z):
 
 
 def vector_function(name, const real[::1] x):
-    """A function of vecmath.h, by element."""
+    """A function of vecmath.h, element by element."""
     cdef real[::1] y = np.empty_like(x)
     cdef Py_ssize_t i
     for i in range(x.shape[0]):
@@ -164,7 +164,7 @@ def vector_function(name, const real[::1] x):
 
 
 def sine_and_cosine(const float[::1] x):
-    """sin(pi x) and cos(pi x), by element."""
+    """sin(pi x) and cos(pi x), element by element."""
     cdef float[::1] sine = np.empty_like(x)
     cdef float[::1] cosine = np.empty_like(x)
     cdef Py_ssize_t i
@@ -225,7 +225,7 @@ def hierarchy_prox(
     const double[::1] t, const double[::1] t_metric, const double[::1] w,
     const double[::1] w_metric, double lam, double bound,
 ):
-    """T and W of hierarchy.pxd."""
+    """The weights T and W that hierarchy.pxd derives."""
     cdef Py_ssize_t n = group_lasso.padded(len(t))
     cdef Py_ssize_t m = group_lasso.padded(len(w))
     cdef double[::1] T = filled(t, n, 0.0)

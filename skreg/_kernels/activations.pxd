@@ -106,7 +106,7 @@ cdef inline real mish_unit(real z, real* d) noexcept nogil:
 
 
 cdef struct Mask:
-    # What dropout keeps of a layer's output, (rows, n_out); keep NULL: all of it.
+    # Dropout's mask of a layer's output, (rows, n_out); keep NULL: no dropout.
     const uint8_t* keep
     Py_ssize_t stride
     double scale
@@ -126,7 +126,7 @@ cdef inline void each(
     cdef real d, factor
     cdef Py_ssize_t i, j
     if columns == stride and (mask.keep == NULL or columns == mask.stride):
-        # rows that follow each other are one
+        # rows without gaps are treated as one long row
         columns *= rows
         rows = 1
     for i in range(rows):
@@ -153,8 +153,8 @@ cdef inline void activate(
 ) noexcept nogil:
     """One block of a layer: z becomes mask * act(z), slopes gets mask * act'(z).
 
-    z and slopes have rows of `stride` numbers; slopes NULL: none, and no mask. The
-    pointers are to the corner of the block.
+    z and slopes have rows of `stride` numbers, and point to the corner of the block.
+    slopes NULL: slopes are not stored, and there is no mask.
     """
     if activation == IDENTITY:
         each(identity_unit[real], block, z, slopes, stride, mask)

@@ -10,7 +10,7 @@ The perturbation d_i of a row seeks the largest loss in a ball of radius epsilon
 
 One step from d = 0 with step = epsilon is FGSM. Where features have bounds, x + d is
 cut to them. Under input dropout the network sees f (x + d) with the mask's factors f,
-so the gradient by d is f dloss/d(f x), and what dropout took away stays away.
+so the gradient by d is f dloss/d(f x), and dropped features stay zero.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -32,7 +32,7 @@ cdef struct Attack:
     bint random_start      # from a random point of the ball
     double epsilon
     double step_size
-    double clean_weight    # share of the clean loss in the objective
+    double clean_weight    # weight of the clean loss in the objective
     double lower           # bounds of the features
     double upper
 
@@ -40,7 +40,7 @@ cdef struct Attack:
 cdef inline void start_attack(
     Attack* attack, Batch* batch, const real* inputs, Py_ssize_t stride
 ) noexcept nogil:
-    """d = 0, or random, and the inputs that go with it. This thread's rows."""
+    """Sets d to 0 or at random, and the perturbed inputs, for this thread's rows."""
     cdef Workspace* work = batch.work
     cdef Py_ssize_t p = batch.data.n_features
     cdef Share rows = share_of(batch.team, batch.selection.rows)
@@ -59,7 +59,7 @@ cdef inline void start_attack(
 cdef inline void random_shift(
     Attack* attack, Batch* batch, Py_ssize_t row, Py_ssize_t p, real* shift
 ) noexcept nogil:
-    """Uniform in [-epsilon, epsilon]^p; for l2 then brought into the ball."""
+    """Draws d from [-epsilon, epsilon]^p; for l2 d is then shortened into the ball."""
     cdef uint32_t words[GROUP_WORDS]
     cdef Py_ssize_t groups = (p + GROUP_WORDS - 1) // GROUP_WORDS
     cdef Py_ssize_t group, j
@@ -102,7 +102,7 @@ cdef inline void perturb_row(
     Attack* attack, Batch* batch, Py_ssize_t row, Py_ssize_t p,
     const real* clean, const real* shift,
 ) noexcept nogil:
-    """The row of the perturbed inputs, f (x + d) within the bounds; clean: f x."""
+    """Writes a row of the perturbed inputs, f (x + d) within the bounds; clean: f x."""
     cdef real* out = <real*> batch.work.perturbed + row * batch.work.input_stride
     cdef real lower = <real> attack.lower
     cdef real upper = <real> attack.upper
@@ -191,13 +191,13 @@ cdef inline void move_row(
     cdef double length
     cdef Py_ssize_t j
     if masks_inputs(batch):
-        # the scale of what is kept does not change the direction
+        # only the zeros of the mask matter: its scale does not change the direction
         keep = batch.work.keep_inputs + row * p
         for j in range(p):
             g[j] = g[j] if keep[j] else 0
     if attack.l2:
         length = norm_of(p, g)
-        # a row without gradient stays where it is
+        # a row whose gradient is zero is not moved
         step = <real> (attack.step_size / length) if length > 0 else 0
         for j in range(p):
             shift[j] += step * g[j]

@@ -1,4 +1,4 @@
-"""The data of NumPy arrays as pointers, checked for what the kernels rely on."""
+"""Pointers to the data of NumPy arrays, which are checked for what the kernels need."""
 
 cimport numpy as cnp
 from libc.stdint cimport int32_t, uint32_t
@@ -11,7 +11,7 @@ cdef inline void* address(cnp.ndarray array) except? NULL:
 
 
 cdef inline const void* typed_address(array, dtype, shape) except? NULL:
-    """The data of an array that must have this dtype and shape; None: NULL."""
+    """Pointer to an array that must have this dtype and shape; NULL for None."""
     if array is None:
         return NULL
     if array.dtype != dtype or array.shape != shape:
@@ -23,16 +23,17 @@ cdef inline const void* typed_address(array, dtype, shape) except? NULL:
 
 
 cdef inline void* writable_address(array, dtype, shape) except NULL:
-    """The same for an array that is written to."""
+    """`typed_address` for an array that is written to."""
     if not array.flags.writeable:
         raise ValueError("the kernels cannot write to a read-only array")
     return <void*> typed_address(array, dtype, shape)
 
 
 cdef inline aligned(array):
-    """The array itself, or a copy where its numbers stand at odd addresses.
+    """The array itself, or a copy where its numbers are not aligned.
 
-    Those of a buffer that something else precedes, as in a file or a message, may.
+    The numbers may not be aligned in a buffer that begins with something else, such as
+    a file's or a message's header.
     """
     if array is None or array.flags.aligned:
         return array
@@ -43,7 +44,7 @@ cdef inline int check_compressed(
     const Py_ssize_t* starts, const int32_t* others, Py_ssize_t lines,
     Py_ssize_t across, Py_ssize_t stored,
 ) except -1:
-    """An error where CSR or CSC would lead out of its arrays; one pass over them.
+    """Raises where CSR or CSC would lead out of its arrays; one pass over them.
 
     starts: (lines + 1,), into the `stored` numbers of others, each below `across`.
     """
@@ -56,7 +57,7 @@ cdef inline int check_compressed(
             valid = valid and starts[line] <= starts[line + 1]
         valid = valid and starts[lines] <= stored
         if valid:
-            # as unsigned numbers those below zero are large
+            # a number below zero is large as an unsigned number
             for k in range(starts[0], starts[lines]):
                 beyond |= <uint32_t> others[k] >= bound
     if not valid:

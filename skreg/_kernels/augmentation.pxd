@@ -1,10 +1,10 @@
 """All augmentations of a batch's inputs, in the order of the list.
 
-Those that treat rows one by one work in place, on each thread's own rows. Mixing, of
-which there is at most one, reads rows of other threads and writes to a second buffer,
-where the rest of the list goes on. A new augmentation is a function in one of the files
-beside this one, a number in augmentation_types.pxd, a line here, and a class in
-skreg/augmentation.py.
+Augmentations that treat rows one by one work in place, on each thread's own rows.
+Mixing reads rows of other threads and writes to a second buffer, where the rest of the
+list continues; a list has at most one mixing augmentation. A new augmentation is a
+function in one of the files augmentation_*.pxd, a number in augmentation_types.pxd, a
+line here, and a class in skreg/augmentation.py.
 """
 
 from libc.stdint cimport int32_t
@@ -27,7 +27,7 @@ cdef struct Augmentations:
     Mixing mixing
 
 cdef struct ImageScratch:
-    # Of one thread; NULL without augmentations of images.
+    # Buffers of one thread; NULL without augmentations of images.
     void* numbers
     int32_t* offsets
 
@@ -36,7 +36,7 @@ cdef inline real* augment(
     Augmentations* list_, Noise noise, Py_ssize_t n_rows, Py_ssize_t n_features,
     real* inputs, Py_ssize_t stride, ImageScratch* scratch, Team team,
 ) noexcept nogil:
-    """This thread's rows of a batch; returns where they stand afterwards."""
+    """Augments this thread's rows of a batch; returns the buffer of the result."""
     cdef Share rows = share_of(team, n_rows)
     cdef real* x = inputs
     cdef Py_ssize_t position

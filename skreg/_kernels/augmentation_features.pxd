@@ -1,9 +1,9 @@
 """Augmentations that treat every feature alike: noise, scaling, masking.
 
-Each works on some rows of a batch of dense inputs, in place. Elements are numbered
-without the gaps that may stand between rows, so their random words depend neither on
-these nor on which thread has which rows; where two threads need words of one group,
-both draw it.
+Each works in place on some rows of a batch of dense inputs. The numbers of the elements
+do not count the gaps that may stand between rows. So the random words of an element
+depend neither on the gaps nor on which thread has which rows. Where two threads need
+words of one group, both draw it.
 """
 
 from libc.math cimport sqrtf
@@ -21,7 +21,7 @@ from skreg._kernels.vecmath cimport cospi_f32, log_f32, sinpi_f32
 cdef inline real* element_at(
     real* x, Py_ssize_t stride, Py_ssize_t n_features, Py_ssize_t element
 ) noexcept nogil:
-    """Where an element stands, and those of its group that follow.
+    """Pointer to an element, which the rest of its group follows without a gap.
 
     Rows either follow each other, or (see Engine.stride_of) have a multiple of 512
     features, so that no group goes over the end of one.
@@ -36,13 +36,14 @@ cdef inline void normal_numbers(const uint32_t* words, float* out) noexcept nogi
 
         sqrt(-2 log u) cos(pi v)  and  sqrt(-2 log u) sin(pi v)
 
-    are independent and normal. Single precision: u has steps of 2^-31 at its lower end
-    and so the numbers reach 6.7, which one normal number in 10^10 exceeds.
+    are independent and normal. In single precision u has steps of 2^-31 at its lower
+    end. The numbers therefore reach 6.7 in size, which one normal number in 10^10
+    exceeds.
     """
     cdef float u, v, radius
     cdef Py_ssize_t i
     for i in range(GROUP_WORDS // 2):
-        # 31 bits, for conversion from signed numbers is the one with an instruction
+        # 31 bits, because only signed numbers are converted by one instruction
         u = <float> (<int32_t> (words[i] >> 1)) * <float> (1.0 / 2147483648.0)
         u += <float> (1.0 / 4294967296.0)
         v = <float> (<int32_t> words[i + GROUP_WORDS // 2])
@@ -78,7 +79,7 @@ cdef inline void scale_features(
     Augmentation* step, Draws* draws, Share rows, Py_ssize_t n_features,
     real* x, Py_ssize_t stride,
 ) noexcept nogil:
-    """x *= 1 + scale * U(-1, 1), a number for each element, of 16 random bits."""
+    """x *= 1 + scale * U(-1, 1), with a number of 16 random bits for each element."""
     cdef Py_ssize_t size = 2 * GROUP_WORDS
     cdef const uint16_t* halves = <const uint16_t*> draws.words
     cdef real least = <real> (1 - step.strength + step.strength / 65536)
@@ -101,7 +102,7 @@ cdef inline void scale_samples(
     Augmentation* step, Draws* draws, Share rows, Py_ssize_t n_features,
     real* x, Py_ssize_t stride,
 ) noexcept nogil:
-    """x *= 1 + scale * U(-1, 1), a number for each row: its word 0."""
+    """x *= 1 + scale * U(-1, 1), with a number for each row, its word 0."""
     cdef real gain
     cdef Py_ssize_t i, j
     for i in range(rows.first, rows.last):

@@ -1,7 +1,7 @@
 """Augmentations of images: rows are (height, width, channels), row-major.
 
-Each makes some rows of a batch anew from a copy. Every thread has its own scratch, of
-`image_scratch` numbers and `image_offsets` whole numbers.
+Each copies a row of a batch and makes its new values from the copy. Every thread has
+its own scratch, of `image_scratch` numbers and `image_offsets` whole numbers.
 """
 
 from libc.math cimport floor
@@ -15,12 +15,12 @@ from skreg._kernels.types cimport real
 
 
 cdef inline Py_ssize_t image_scratch(Augmentation* step) noexcept nogil:
-    """Numbers of scratch: the image with a frame, a row of it, weights of a row."""
+    """Size of the scratch: the image with a frame, one framed row, weights of a row."""
     return (step.height + 4) * (step.width + 2) * step.channels
 
 
 cdef inline Py_ssize_t image_offsets(Augmentation* step) noexcept nogil:
-    """Whole numbers of scratch."""
+    """Size of the scratch for whole numbers."""
     return step.width * step.channels
 
 
@@ -28,7 +28,7 @@ cdef inline void flip_images(
     Augmentation* step, Draws* draws, Share rows, real* x, Py_ssize_t stride,
     real* scratch,
 ) noexcept nogil:
-    """Mirrors rows whose word 0 says so."""
+    """Mirrors rows with the step's probability, drawn from word 0."""
     cdef Py_ssize_t line = step.width * step.channels
     cdef Py_ssize_t i, y
     cdef real* image
@@ -50,7 +50,7 @@ cdef inline void flip_images(
 cdef inline void mirror(
     Py_ssize_t width, Py_ssize_t channels, const real* line, real* out
 ) noexcept nogil:
-    """One line of an image from right to left."""
+    """Writes one line of an image from right to left."""
     cdef Py_ssize_t x, c
     if channels == 1:
         for x in range(width):
@@ -98,7 +98,7 @@ cdef inline double source_of(
 ) noexcept nogil:
     """Where the pixel at `place` comes from when an image grows by a factor.
 
-    In pixels of the image with its frame, between the frame's ends.
+    The result counts pixels of the image with its frame, and lies within the frame.
     """
     cdef double centre = 0.5 * (size - 1)
     cdef double source = centre + (place - centre) / factor
@@ -111,8 +111,8 @@ cdef inline void scale_images(
 ) noexcept nogil:
     """Grows each row's image by 1 + scale * U(-1, 1), word 0, about its centre.
 
-    Bilinear: along y, a line at a time, then along x. A frame of `fill`, one pixel
-    wide, stands for all that is outside.
+    The interpolation is bilinear: along y, a line at a time, then along x. A frame of
+    `fill`, one pixel wide, stands for everything outside the image.
     """
     cdef Py_ssize_t channels = step.channels
     cdef Py_ssize_t line = step.width * channels

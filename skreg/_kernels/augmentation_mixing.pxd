@@ -1,8 +1,8 @@
-"""Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019): rows of a batch, mixed.
+"""Mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019): mixing rows of a batch.
 
-Row i is mixed with its partner j = (i + offset) % rows of the batch, which the epoch's
-shuffle has put there; the offset is drawn for each step. With lambda_i the share of row
-i in the result, the loss of the mixed row is to be
+Row i is mixed with its partner j = (i + offset) % rows of the batch. The epoch's
+shuffle makes the partner random, and the offset is drawn for each step. With lambda_i
+the share of row i in the result, the loss of the mixed row is to be
 
     lambda_i s_i loss(y_i, f) + (1 - lambda_i) s_j loss(y_j, f).
 
@@ -28,7 +28,7 @@ from skreg._kernels.team cimport Share, Team, wait_for_team
 from skreg._kernels.types cimport real
 
 cdef struct Mixing:
-    # How the rows of the batch at hand were mixed.
+    # How the rows of the current batch were mixed.
     Py_ssize_t offset     # of the partners; 0: nothing is mixed
     double* shares        # (capacity,), lambda of each row
     void* inputs          # (capacity, n_features), the mixed rows
@@ -39,7 +39,7 @@ cdef inline bint mixes(Augmentation* step) noexcept nogil:
 
 
 cdef inline double quantile(const double* table, double u) noexcept nogil:
-    """Between the points of a table at 0, 1 / (QUANTILES - 1), ..., 1; 0 < u < 1."""
+    """Interpolates a table at 0, 1 / (QUANTILES - 1), ..., 1; 0 < u < 1."""
     cdef double place = u * (QUANTILES - 1)
     cdef Py_ssize_t k = <Py_ssize_t> place
     return table[k] + (place - k) * (table[k + 1] - table[k])
@@ -48,7 +48,7 @@ cdef inline double quantile(const double* table, double u) noexcept nogil:
 cdef inline double share_of_row(
     Augmentation* step, Draws* draws, Py_ssize_t row
 ) noexcept nogil:
-    """The lambda that a row is to get: by its word 0; or 1, by its word 1."""
+    """The lambda of a row: 1 if word 1 leaves the row unmixed, else drawn by word 0."""
     if row_word(draws, row, 1) >= step.probability * 4294967296.0:
         return 1.0
     return quantile(step.quantiles, unit_interval(row_word(draws, row, 0)))
@@ -59,10 +59,10 @@ cdef inline void mix_rows(
     Py_ssize_t n_rows, Py_ssize_t n_features, const real* x, Py_ssize_t stride,
     Mixing* mixing, Team team,
 ) noexcept nogil:
-    """This thread's rows of a batch, mixed, to mixing.inputs; n_rows > 1."""
+    """Mixes this thread's rows of a batch into mixing.inputs; n_rows > 1."""
     cdef Draws draws = row_draws(noise, position)
     cdef Draws bits = element_draws(noise, position)
-    # word 3 of the first row
+    # drawn from word 3 of the first row
     cdef Py_ssize_t offset = 1 + below_count(row_word(&draws, 0, 3), n_rows - 1)
     cdef const real* own
     cdef const real* other
@@ -71,7 +71,7 @@ cdef inline void mix_rows(
     cdef Py_ssize_t i
     if team.thread == 0:
         mixing.offset = offset
-    # the partners may be another thread's
+    # the partners may be rows of another thread
     wait_for_team(team.size)
     for i in range(rows.first, rows.last):
         own = x + i * stride
@@ -104,9 +104,9 @@ cdef inline double take_features(
     double share, Draws* draws, Py_ssize_t row, Py_ssize_t n,
     const real* own, const real* other, real* out,
 ) noexcept nogil:
-    """Each feature from the other with probability 1 - share, by 16 bits.
+    """Takes each feature from the other row with probability 1 - share, by 16 bits.
 
-    Returns the share that is left.
+    Returns the share of features that stayed.
     """
     cdef Py_ssize_t size = 2 * GROUP_WORDS
     cdef const uint16_t* halves = <const uint16_t*> draws.words
@@ -134,10 +134,10 @@ cdef inline double paste_rectangle(
     double share, uint32_t word, Augmentation* step,
     const real* own, const real* other, real* out,
 ) noexcept nogil:
-    """A rectangle of the image, 1 - share of it, from the other; cut at the edges.
+    """Pastes a rectangle of the other image, 1 - share of it, cut at the edges.
 
-    Its centre is anywhere; the halves of the word say where. Returns the share that is
-    left.
+    The two halves of the word are the place of the rectangle's centre. Returns the
+    share of pixels that stayed.
     """
     cdef Py_ssize_t height = step.height
     cdef Py_ssize_t width = step.width
@@ -162,7 +162,7 @@ cdef inline double paste_rectangle(
 cdef inline double mixed_weight(
     Mixing* mixing, Rows* data, Selection* batch, Py_ssize_t i, const real* type_
 ) noexcept nogil:
-    """The weight s of position i of a batch, mixed or not."""
+    """The weight s of the row at position i of a batch, mixed or not."""
     cdef double weight = row_weight(data, row_of(data, batch, i), <real*> type_)
     cdef Py_ssize_t partner
     cdef double share
@@ -187,7 +187,7 @@ cdef inline void mix_target(
     if share == 1:
         return
     if mixed > 0:
-        # the share of y_i
+        # now the share of y_i in y
         share *= row_weight(data, row_of(data, batch, i), target) / mixed
     row = row_of(data, batch, (i + mixing.offset) % batch.rows)
     for k in range(n_outputs):

@@ -1,9 +1,9 @@
 """One augmentation as the kernels see it, and the random words it draws.
 
-Words come from Philox's STREAM_AUGMENTATION. For the augmentation at position k of the
-list, layer 2 k numbers what elements of the batch draw, row by row, and layer 2 k + 1
-what rows draw: of the 64 words of a group, row r of the group's 16 has the words r,
-16 + r, 32 + r and 48 + r, called its words 0 to 3.
+Words come from Philox's STREAM_AUGMENTATION. The augmentation at position k of the list
+takes the words of its elements, row by row, from layer 2 k, and the words of its rows
+from layer 2 k + 1. There a group of 64 words is for 16 rows: row r of the group has the
+words r, 16 + r, 32 + r and 48 + r, called its words 0 to 3.
 """
 
 from libc.stdint cimport uint32_t, uint64_t
@@ -13,8 +13,9 @@ from skreg._kernels.philox cimport (
     GROUP_WORDS, STREAM_AUGMENTATION, Philox, group_words)
 
 cdef enum:
-    # Points of a table of quantiles, the ends included; rows in a group.
+    # Points of a table of quantiles, the ends included.
     QUANTILES = 1025
+    # Rows that one group of words is for.
     ROW_GROUP = 16
 
 cdef enum Kind:
@@ -34,19 +35,19 @@ cdef enum Kind:
 cdef struct Augmentation:
     int kind
     double strength        # scale, rate or pixels
-    double fill            # what takes the place of what is masked or shifted in
-    double probability     # of a row to be mixed or flipped
-    Py_ssize_t height      # of images; 0: rows are no images
+    double fill            # value of masked features and of pixels outside the image
+    double probability     # that a row is mixed or flipped
+    Py_ssize_t height      # height of the images; 0: rows are no images
     Py_ssize_t width
     Py_ssize_t channels
-    double quantiles[QUANTILES]   # of lambda, for mixing
+    double quantiles[QUANTILES]   # quantiles of lambda, for mixing
 
 cdef struct Draws:
     # The words of one augmentation in one step, a group at a time.
     Philox rng
     uint64_t step
     Py_ssize_t layer
-    Py_ssize_t group       # which stands in `words`; -1: none yet
+    Py_ssize_t group       # number of the group in `words`; -1: no group yet
     uint32_t words[GROUP_WORDS]
 
 

@@ -6,12 +6,13 @@
     D_{l-1} = G_{l-1} slope_{l-1}
     dtheta = x_0^T D_L                       of the connection from inputs to outputs
 
-where G_l = dloss/dx_{l+1} and slope = mask * act'(z); a norm stands between G and D,
-see batch_norm.pxd. A block of dW goes straight through the optimizer, so no gradient is
-stored whole, unless its norm is to be known before the step.
+where G_l = dloss/dx_{l+1} and slope = mask * act'(z). A norm stands between G and D,
+see batch_norm.pxd. A block of dW goes straight through the optimizer. The gradient is
+stored whole only where the step needs all of it, see `Training.whole`.
 
 Frozen parameters (Segment.frozen) have no gradient and no step, and backward ends at
-the lowest layer that has anything to train. Theta asks for nothing below D_L.
+the lowest layer that is trained. Theta, the weights of the skip connection, needs only
+D_L.
 """
 
 from libc.math cimport INFINITY, sqrt
@@ -43,22 +44,23 @@ from skreg._kernels.workspace cimport (
     BLOCK_COLUMNS, BLOCK_SIZE, Batch, Workspace, cut_outputs, cut_weights)
 
 cdef enum:
-    # Of each layer, in this order: weights, bias, scale and shift of its norm. Theta's
-    # follow; the last two of them are empty.
+    # Segments of each weight matrix, in this order: the weights, the layer's bias, the
+    # scale and shift of the layer's norm. Theta comes last, and its second and third
+    # segments are empty.
     SEGMENTS_PER_LAYER = 3
 
 cdef struct Training:
-    # What backward does with gradients: steps, or storing them.
+    # What backward does with gradients: take steps, or store them.
     Optimizer* optimizer   # NULL: no steps
-    Rates* rates           # of all steps of the epoch
+    Rates* rates           # one for each step of the epoch
     Segment* segments      # per weight matrix: SEGMENTS_PER_LAYER
     Py_ssize_t step        # the current one, counted from 0
     bint accumulate        # without steps: add to the gradient
     bint whole             # the gradient is stored whole before the step
-    double max_grad_norm   # bound of its norm; infinity: none
-    Py_ssize_t gradient_size   # numbers in it: of the parameters, then of factors
-    Py_ssize_t lowest      # matrix that is trained, or whose bias or norm is
-    LowRank* low_rank      # steps of factors instead of weights; NULL: none
+    double max_grad_norm   # bound of the gradient's norm; infinity: no bound
+    Py_ssize_t gradient_size   # numbers in the gradient: the parameters, then factors
+    Py_ssize_t lowest      # first matrix that is trained, or whose bias or norm is
+    LowRank* low_rank      # factors that take steps instead of W; NULL: no factors
 
 
 cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogil:
@@ -68,7 +70,7 @@ cdef inline bint is_frozen(Training* training, Py_ssize_t segment) noexcept nogi
 cdef inline void begin_scales(
     const real* params, Batch* batch, Training* training
 ) noexcept nogil:
-    """What the steps under a learnt scale of each feature begin an epoch with."""
+    """Makes learnt scales match W_0 at the beginning of an epoch."""
     cdef Share share
     if training.segments[0].row > 0:
         share = share_of(batch.team, batch.net.layers[0].n_in)
@@ -98,7 +100,7 @@ cdef inline void smooth_targets(
 cdef inline double loss_and_delta(
     Batch* batch, double scale, const real* type_
 ) noexcept nogil:
-    """sum_i s_i loss_i; the last layer's D gets scale * s_i * dloss_i/df."""
+    """Returns sum_i s_i loss_i; the last layer's D becomes scale * s_i * dloss_i/df."""
     cdef Network* net = batch.net
     cdef Rows* data = batch.data
     cdef Workspace* work = batch.work
@@ -124,7 +126,7 @@ cdef inline double loss_and_delta(
         if is_stopped(batch.watch, batch.team, 50.0 * size):
             break
         if rows < LOSS_ROWS:
-            # rows that are not there: any finite target
+            # missing rows of the block need some finite target
             memset(target, 0, size * sizeof(real))
         for i in range(rows):
             row = row_of(data, &batch.selection, first + i)
@@ -170,14 +172,14 @@ cdef inline void backward(
 ) noexcept nogil:
     """Steps for all that is trained, or its gradient, given the last layer's D.
 
-    The gradient of W_l, and its step, come after D_{l-1}, which needs the old W_l.
+    The step of W_l comes after D_{l-1} is computed, because D_{l-1} needs the old W_l.
     """
     cdef Network* net = batch.net
     cdef Workspace* work = batch.work
     cdef const real* x
     cdef Py_ssize_t x_stride
     cdef Py_ssize_t l
-    # no layer at all, if theta alone is trained
+    # no layer is visited if theta alone is trained
     for l in range(net.n_layers - 1, training.lowest - 1, -1):
         x = inputs
         x_stride = input_stride
@@ -201,7 +203,7 @@ cdef inline void backward(
 
 
 cdef inline void deltas(const real* params, Batch* batch) noexcept nogil:
-    """D_0 alone, given the last layer's D: what the gradient by the inputs needs."""
+    """Only D_0, given the last layer's D, for the gradient by the inputs."""
     cdef Training nothing
     cdef Py_ssize_t l
     memset(&nothing, 0, sizeof(nothing))
@@ -217,7 +219,7 @@ cdef inline void deltas(const real* params, Batch* batch) noexcept nogil:
 cdef inline void input_gradient(
     const real* params, Batch* batch, Py_ssize_t l
 ) noexcept nogil:
-    """D_{l-1} in place of the slopes, from D_l; and G_{l-1} where it is kept."""
+    """Writes D_{l-1}, from D_l, over the slopes; and G_{l-1} where it is kept."""
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[l]
     cdef Layer* below_layer = &batch.net.layers[l - 1]
@@ -289,11 +291,12 @@ cdef inline void keep_carried(
 cdef inline void norm_gradient(
     real* params, Batch* batch, Py_ssize_t l, Training* training, real* gradient
 ) noexcept nogil:
-    """Through a layer's norm, strip by strip; and the step of its scale and shift.
+    """Backward through a layer's norm, strip by strip; steps of its scale and shift.
 
-    Before act, the slopes hold dloss/du and get D_l. After act, dloss/du is G times
-    the mask, and D_l is what the norm makes of it, times the slope. Without training
-    and gradient the parameters are left alone.
+    A norm before the activation finds dloss/du in the slopes and writes D_l there. A
+    norm after the activation takes dloss/du = G times the mask, and D_l is dloss/dv
+    times the slope. Without an optimizer and with gradient NULL, the parameters and
+    their gradients are left alone.
     """
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[l]
@@ -325,7 +328,7 @@ cdef inline void norm_gradient(
                 for j in range(first, first + columns):
                     slopes[i * stride + j] *= delta[i * stride + j]
         for i in range(2):
-            # its scale, then its shift
+            # the scale, then the shift
             vector_gradient(
                 params, scale_of(layer) + i * layer.n_out + first, columns,
                 both + i * columns, i * layer.n_out + first,
@@ -336,7 +339,7 @@ cdef inline void vector_gradient(
     real* params, Py_ssize_t start, Py_ssize_t n, const real* g, Py_ssize_t within,
     Py_ssize_t segment, Training* training, real* gradient,
 ) noexcept nogil:
-    """Step for n parameters from `start` on, or their gradient; none if it is NULL."""
+    """The step of n parameters; without an optimizer their gradient, unless NULL."""
     cdef Py_ssize_t j
     if is_frozen(training, segment):
         return
@@ -351,7 +354,7 @@ cdef inline void vector_gradient(
 
 
 cdef inline Py_ssize_t layer_after(Network* net, Py_ssize_t m) noexcept nogil:
-    """The layer whose D is the loss's gradient by x W_m: for theta the last."""
+    """The layer whose D is the loss's gradient by x W_m; for theta the last layer."""
     return min(m, net.n_layers - 1)
 
 
@@ -359,9 +362,9 @@ cdef inline void weight_gradient(
     real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """dW_m = x^T D, and its step; x: what W_m multiplies, NULL: the sparse rows.
+    """dW_m = x^T D, and the step of W_m. A frozen W_m has neither.
 
-    Nothing where it is frozen.
+    x: the inputs that W_m multiplies; NULL: the sparse rows of the batch.
     """
     if is_frozen(training, SEGMENTS_PER_LAYER * m):
         return
@@ -377,7 +380,7 @@ cdef inline void dense_weight_gradient(
     real* params, Batch* batch, Py_ssize_t m, const real* x, Py_ssize_t x_stride,
     Training* training, real* gradient,
 ) noexcept nogil:
-    """Block by block of whole rows."""
+    """dW_m for dense x, in blocks of whole rows."""
     cdef Workspace* work = batch.work
     cdef Matrix matrix = matrix_of(batch.net, m)
     cdef Py_ssize_t l = layer_after(batch.net, m)
@@ -408,7 +411,7 @@ cdef inline void weight_step(
     real* params, Workspace* work, Matrix* matrix, Py_ssize_t m, Py_ssize_t number,
     Block block, Training* training, const real* g,
 ) noexcept nogil:
-    """One block of W_m takes its step; g: the gradient of the block."""
+    """The step of one block of W_m; g: the gradient of the block."""
     cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     matrix_step(
         training.optimizer, &training.rates[training.step], segment,
@@ -420,7 +423,7 @@ cdef inline void weight_step(
 cdef inline void block_squares(
     const real* params, Workspace* work, Matrix* matrix, Py_ssize_t number, Block block
 ) noexcept nogil:
-    """What max-norm needs of one block of W_m."""
+    """The sums of squares of one block of W_m, for max-norm."""
     column_squares(
         block.rows, matrix.n_out, params + matrix.start + block.row * matrix.n_out,
         <real*> work.squares + number * matrix.n_out)
@@ -431,7 +434,8 @@ cdef inline void project_weights(
 ) noexcept nogil:
     """Max-norm, after all blocks of W_m took their step.
 
-    Weights that are shrunk in groups wait for that.
+    Weights that are shrunk in groups are projected after shrinking, see
+    `project_shrunk`.
     """
     cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     if segment.max_norm < INFINITY and not shrinks_in_groups(segment):
@@ -442,7 +446,7 @@ cdef inline void project_weights(
 cdef inline void project_matrix(
     real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """The same, once all squares of W_m are there."""
+    """Projects W_m, once the sums of squares of all its blocks are there."""
     cdef Matrix matrix = matrix_of(batch.net, m)
     cdef Segment* segment = &training.segments[SEGMENTS_PER_LAYER * m]
     cdef real* average = <real*> training.optimizer.average
@@ -457,14 +461,14 @@ cdef inline void project_matrix(
             params + matrix.start,
             <real> training.rates[training.step].average_share,
             average + matrix.start if average != NULL else NULL)
-    # the squares are the next matrix's
+    # the next matrix overwrites the squares
     wait_for_team(batch.team.size)
 
 
 cdef inline void shrink_groups(
     real* params, Batch* batch, Training* training
 ) noexcept nogil:
-    """Groups of features, after all blocks of W_0 and theta took their step."""
+    """Shrinks groups of features, after all blocks of W_0 and theta took their step."""
     cdef Network* net = batch.net
     cdef Workspace* work = batch.work
     cdef Segment* first = training.segments
@@ -510,8 +514,8 @@ cdef inline void bias_gradient(
 ) noexcept nogil:
     """db_l = the sums of the columns of D_l, and its step.
 
-    A norm before act takes every constant away: there b_l has no gradient but rounding
-    errors, and stays as it is.
+    A norm before the activation removes every constant. The gradient of b_l would be
+    rounding errors only, so b_l stays unchanged there.
     """
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[l]
@@ -549,9 +553,9 @@ cdef inline void clip_gradient(
 ) noexcept nogil:
     """g <- g min(1, bound / ||g||_2) (Pascanu et al. 2013); zero where frozen.
 
-    g is that of the loss alone: the L2 penalty and the pull towards old weights come
-    with the step, unclipped. But of factors it has the pull in it, which reaches them
-    through the W that they make.
+    g is the gradient of the loss alone: the gradients of the L2 and L2-SP penalties are
+    added in the step, unclipped. Only the gradient of factors contains the L2-SP
+    penalty, which acts on the product W and reaches the factors through W.
 
     The squares are summed by blocks, in order: no bit depends on the threads.
     """
@@ -586,7 +590,7 @@ cdef inline bint has_factors(Training* training, Py_ssize_t m) noexcept nogil:
 cdef inline void low_rank_gradients(
     const real* params, Batch* batch, Training* training, real* gradient
 ) noexcept nogil:
-    """The gradients of all factors, from those of the weights that they make."""
+    """The gradients of all factors, from the gradients of their products W."""
     cdef Matrix matrix
     cdef Py_ssize_t m
     if training.low_rank == NULL:
@@ -605,7 +609,7 @@ cdef inline void low_rank_gradients(
 cdef inline void low_rank_step(
     real* params, Batch* batch, Py_ssize_t m, Training* training
 ) noexcept nogil:
-    """The factors of W_m take their step, then W_m is made of them."""
+    """The factors of W_m take their step, then W_m is made from the factors."""
     cdef Matrix matrix = matrix_of(batch.net, m)
     cdef Rates* rates = &training.rates[training.step]
     factor_step(
@@ -707,7 +711,7 @@ cdef inline void sparse_weight_gradient(
 cdef inline void begin_sparse_batch(
     real* params, Batch* batch, Training* training
 ) noexcept nogil:
-    """Lists the batch by columns and brings their weights up to date."""
+    """Lists the batch by columns and brings the weights of its columns up to date."""
     cdef Workspace* work = batch.work
     cdef Team team = batch.team
     cdef Share share
@@ -731,7 +735,7 @@ cdef inline void end_sparse_epoch(
 ) noexcept nogil:
     """Brings all weights that multiply the inputs up to date.
 
-    Steps from a whole gradient leave nothing to make up for.
+    Steps from a whole gradient miss no weight, so there is nothing to catch up on.
     """
     cdef Workspace* work = batch.work
     cdef Share share
@@ -755,7 +759,7 @@ cdef inline void catch_up_column(
     if work.sparse.steps_done[column] == training.step:
         return
     for m in range(matrix_count(net)):
-        # the first layer's and theta
+        # only the first layer's matrix and theta multiply the inputs
         if 0 < m < net.n_layers or is_frozen(training, SEGMENTS_PER_LAYER * m):
             continue
         n_out = matrix_of(net, m).n_out

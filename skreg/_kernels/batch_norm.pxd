@@ -1,22 +1,23 @@
-"""Batch normalization (Ioffe & Szegedy 2015) of a layer's units, before or after act.
+"""Batch normalization (Ioffe & Szegedy 2015) before or after a layer's activation.
 
 In training a unit's values v_i in the rows of a batch are normalised by their own mean
-and variance, with the shares p_i = s_i / sum s of the sample weights, then scaled and
-shifted by what is learnt (gamma, beta):
+and variance, where row i has the weight p_i = s_i / sum s. Then they are scaled by
+gamma and shifted by beta, which are learnt:
 
     m = sum_i p_i v_i,   q = sum_i p_i (v_i - m)^2,   r = 1 / sqrt(q + epsilon)
     n_i = r (v_i - m),   u_i = gamma n_i + beta
 
-All rows of a batch depend on each other by m and q. With D_i = dloss/du_i:
+All rows of a batch depend on each other through m and q. With D_i = dloss/du_i:
 
     dbeta = sum_i D_i,   dgamma = sum_i D_i n_i
     dloss/dv_i = gamma r (D_i - p_i (dbeta + n_i dgamma))
 
-Prediction takes running averages of m and q instead, folded into the weights: see
-skreg/_network/batch_norm.py. A batch of one row has no spread; it is normalised by the
-running averages, as a prediction would be, and leaves them alone.
+Prediction uses running averages of m and q instead, which are folded into the weights:
+see skreg/_network/batch_norm.py. A batch of one row has no variance. It is normalised
+by the running averages, as a prediction would be, and does not change them.
 
-Columns are taken in strips that stay in cache, each by one thread, over all rows.
+The columns are cut into strips that stay in cache. One thread computes all rows of a
+strip.
 """
 
 from skreg._kernels.types cimport real
@@ -32,17 +33,17 @@ cdef enum Position:
     AFTER = 2
 
 cdef struct Norm:
-    # Of one layer and one batch; n_out numbers each, but for `normalised`.
-    void* normalised      # (capacity, n_out), with the stride of the outputs: n_i
-    void* inverse_spread  # r
-    void* mean            # running
-    void* variance        # running
+    # The norm of one layer.
+    void* normalised      # n_i of the batch, (capacity, n_out), the outputs' stride
+    void* inverse_spread  # r of the batch, (n_out,)
+    void* mean            # running average of m, (n_out,)
+    void* variance        # running average of q, (n_out,)
 
 
 cdef struct Statistics:
     # How a pass treats the running averages.
-    bint running          # normalise by them, as a batch of one row does
-    double rate           # share of this batch in them; 0: they stay
+    bint running          # normalise by the averages, as a batch of one row does
+    double rate           # weight of this batch in the averages; 0: they do not change
 
 
 cdef inline void normalise_strip(
@@ -54,7 +55,8 @@ cdef inline void normalise_strip(
 
     values: (rows, n_out) by stride; shares: (rows,); gamma, beta: (n_out,).
     """
-    # a whole strip is compiled by itself: loops of known length have no overhead
+    # a call with the constant STRIP is compiled to loops of known length, without
+    # overhead
     if columns == STRIP:
         normalise_columns(
             norm, statistics, epsilon, shares, rows, first, STRIP, stride, values,
@@ -70,7 +72,7 @@ cdef inline void normalise_columns(
     Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
     real* values, const real* gamma, const real* beta,
 ) noexcept nogil:
-    # local, so that the compiler knows that they are nothing else's memory
+    # local arrays, so that the compiler knows that no pointer leads to them
     cdef real mean[STRIP]
     cdef real variance[STRIP]
     cdef real spread[STRIP]
@@ -84,7 +86,7 @@ cdef inline void normalise_columns(
     cdef real* n
     cdef real share, d
     cdef real rate = <real> statistics.rate
-    # the variance of a sample is too small by (rows - 1) / rows
+    # the variance within a sample is too small by the factor (rows - 1) / rows
     cdef real correction = <real> (rows / <double> max(<Py_ssize_t> 1, rows - 1))
     cdef Py_ssize_t i, j
     for j in range(columns):
@@ -128,7 +130,7 @@ cdef inline void strip_gradient(
     Py_ssize_t rows, Py_ssize_t first, Py_ssize_t columns, Py_ssize_t stride,
     real* delta, const real* gamma, real* dgamma, real* dbeta,
 ) noexcept nogil:
-    """dloss/du becomes dloss/dv in place, for the same units.
+    """dloss/du becomes dloss/dv in place, for units first, ..., first + columns - 1.
 
     delta: (rows, n_out) by stride; gamma: (n_out,); dgamma, dbeta: (columns,).
     """
@@ -171,7 +173,7 @@ cdef inline void columns_gradient(
     for i in range(rows):
         d = delta + i * stride
         n = normalised + i * stride
-        # constants have no gradient
+        # running averages are constants, without a gradient
         share = 0 if statistics.running else shares[i]
         for j in range(columns):
             d[j] = factor[j] * (d[j] - share * (by_shift[j] + n[j] * by_scale[j]))

@@ -2,13 +2,14 @@
 
 In training, every element is set to zero with probability p and otherwise divided
 by 1 - p, so that its expectation is unchanged and prediction needs no correction.
-The mask multiplies a layer's output and its slope alike: backward then needs
-neither the mask nor the random numbers again.
+The mask multiplies a layer's output and its slope, so that backward needs neither the
+mask nor the random numbers.
 
-A mask is drawn before the layer is computed, one byte per element, 1 to keep it. Random
-numbers are what dropout costs, so an element gets no more bits than its rate needs: 8
-if the rate is a multiple of 1/256, such as 0.5 or 0.25, and otherwise 16, to which the
-rate is rounded. The scale belongs to the rounded rate: outputs stay unbiased.
+A mask is drawn before the layer is computed, with one byte per element, 1 to keep it.
+Drawing random numbers takes most of dropout's time, so an element gets no more bits
+than its rate needs: 8 if the rate is a multiple of 1/256, such as 0.5 or 0.25, and
+otherwise 16, to which the rate is rounded. The scale is that of the rounded rate, so
+that outputs are unbiased.
 """
 
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
@@ -25,8 +26,8 @@ cdef struct Noise:
 cdef struct Draw:
     # How a rate becomes a mask: elements whose number is below `threshold` are dropped.
     uint32_t threshold
-    int bits          # of a number: 8 or 16
-    double scale      # of what is kept
+    int bits          # bits of a number: 8 or 16
+    double scale      # factor of the elements that are kept
 
 
 cdef inline Draw draw_of(double rate) noexcept nogil:
@@ -38,12 +39,12 @@ cdef inline Draw draw_of(double rate) noexcept nogil:
 
 
 cdef inline Py_ssize_t mask_size(Py_ssize_t elements) noexcept nogil:
-    """Bytes of a mask, in which groups of either kind fit."""
+    """Bytes of a mask: whole groups of words, for 8 and for 16 bits per element."""
     return (elements + 4 * GROUP_WORDS - 1) // (4 * GROUP_WORDS) * (4 * GROUP_WORDS)
 
 
 cdef inline Py_ssize_t group_elements(double rate) noexcept nogil:
-    """Elements for which one group of words suffices."""
+    """The number of elements that one group of words is enough for."""
     return GROUP_WORDS * 32 // draw_of(rate).bits
 
 
@@ -51,7 +52,7 @@ cdef inline void draw_mask(
     Noise noise, Py_ssize_t layer, double rate, Py_ssize_t first, Py_ssize_t last,
     uint8_t* keep,
 ) noexcept nogil:
-    """Groups first to last - 1 of this layer's mask at this step."""
+    """Draws groups first to last - 1 of a layer's mask at the step of `noise`."""
     cdef Draw draw = draw_of(rate)
     cdef uint32_t words[GROUP_WORDS]
     cdef const uint8_t* bytes_ = <const uint8_t*> words
@@ -75,7 +76,7 @@ cdef inline void draw_mask(
 cdef inline double dropout_factor(
     Noise noise, Py_ssize_t layer, double rate, uint64_t element
 ) noexcept nogil:
-    """The mask's value times its scale for one element, for inputs that are sparse."""
+    """The mask's value times its scale for one element, for sparse inputs."""
     cdef Draw draw = draw_of(rate)
     cdef uint64_t per_word = 32 // draw.bits
     cdef uint32_t word = word_at(

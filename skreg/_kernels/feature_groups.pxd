@@ -1,13 +1,13 @@
 """Groups of features, and their prox after the optimizer's step.
 
-A group's outgoing weights are rows of W_0, and of theta where the inputs are connected
-to the outputs. Once all of them have taken their step, the rows are gathered, shrunk
-together (group_lasso.pxd), or those of theta with those of W_0 within the bound that
-they set (hierarchy.pxd), and put back. A group is the work of one thread, so no bit
-depends on their number.
+A group's outgoing weights are rows of W_0 and, with a skip connection, of its weights
+theta. After all weights have taken their step, a group's rows are gathered, shrunk and
+written back. Either all of them are shrunk together (group_lasso.pxd), or the rows of
+theta are shrunk and bound those of W_0 (hierarchy.pxd). One thread does all work on a
+group, so no bit depends on the number of threads.
 
-The metric is that of the step, without the learning rate, which multiplies the strength
-instead: the same prox, and one that a rate of zero leaves well defined.
+The metric is that of the step without the learning rate, which multiplies the strength
+instead. The prox is the same, and is defined for a learning rate of zero, too.
 """
 
 from libc.math cimport INFINITY
@@ -20,14 +20,14 @@ from skreg._kernels.vecmath cimport square_root
 
 cdef struct Groups:
     Py_ssize_t n
-    Py_ssize_t largest          # features in the largest
-    const Py_ssize_t* starts    # of each in `features`, and its end; (n + 1,)
-    const Py_ssize_t* features  # (n_features,)
+    Py_ssize_t largest          # features in the largest group
+    const Py_ssize_t* starts    # (n + 1,): where groups begin in `features`; the end
+    const Py_ssize_t* features  # (n_features,): feature numbers, group by group
     Py_ssize_t width            # columns of W_0
-    Py_ssize_t n_outputs        # columns of theta; 0: there is none
+    Py_ssize_t n_outputs        # columns of theta; 0: no skip connection
 
 cdef struct GroupRows:
-    # Of a matrix in the flat buffer: one for each feature of a group.
+    # Rows of a matrix in the flat buffer, one for each feature of a group.
     Py_ssize_t n
     const Py_ssize_t* features
     Py_ssize_t matrix  # offset of the matrix
@@ -35,7 +35,7 @@ cdef struct GroupRows:
 
 
 cdef inline Py_ssize_t group_scratch(Groups* groups) noexcept nogil:
-    """Doubles that one thread needs: weights, metrics, and what the prox asks for."""
+    """Doubles that one thread needs: weights, metrics, and the scratch of the prox."""
     return (
         2 * padded(groups.largest * groups.width)
         + 4 * padded(groups.largest * groups.n_outputs)
@@ -48,21 +48,21 @@ cdef inline void shrink_group(
 ) noexcept nogil:
     """The prox of one group, and the average of its weights.
 
-    first, skip: the segments of W_0 and theta; NULL: there is no theta.
+    first, skip: the segments of W_0 and theta; skip NULL: no skip connection.
     """
     cdef GroupRows hidden, linear
     hidden.n = groups.starts[group + 1] - groups.starts[group]
     hidden.features = groups.features + groups.starts[group]
     hidden.matrix, hidden.width = first.start, groups.width
     linear = hidden
-    # no row where there is no theta
+    # without a skip connection the rows of theta have no columns
     linear.matrix = 0 if skip == NULL else skip.start
     linear.width = groups.n_outputs
     if first.hierarchy > 0:
         shrink_in_hierarchy(optimizer, rates, first, &hidden, &linear, scratch, params)
     else:
         shrink_together(optimizer, rates, first, &hidden, &linear, scratch, params)
-    # under max-norm they are averaged after the projection
+    # under max-norm the weights are averaged after the projection
     if first.max_norm == INFINITY:
         average_rows(optimizer, rates, &hidden, params)
     if skip != NULL and skip.max_norm == INFINITY:
@@ -72,7 +72,7 @@ cdef inline void shrink_group(
 cdef inline double strength_of(
     Rates* rates, Segment* segment, Py_ssize_t n
 ) noexcept nogil:
-    """That a norm of n weights has in the metric without the learning rate."""
+    """Strength of the norm of n weights, in the metric without the learning rate."""
     return rates.learning_rate * segment.group_l1 * square_root(<double> n)
 
 
@@ -80,7 +80,7 @@ cdef inline void shrink_together(
     Optimizer* optimizer, Rates* rates, Segment* segment, GroupRows* hidden,
     GroupRows* linear, double* scratch, real* params,
 ) noexcept nogil:
-    """The norm of all of the group's weights is penalised."""
+    """Group lasso: the penalty is on the norm of all of the group's weights."""
     cdef Py_ssize_t n_hidden = hidden.n * hidden.width
     cdef Py_ssize_t n = n_hidden + linear.n * linear.width
     cdef double* w = scratch
@@ -99,7 +99,7 @@ cdef inline void shrink_in_hierarchy(
     Optimizer* optimizer, Rates* rates, Segment* segment, GroupRows* hidden,
     GroupRows* linear, double* scratch, real* params,
 ) noexcept nogil:
-    """That of the linear weights is, and it bounds the hidden ones."""
+    """Hierarchy: the norm of theta's rows is penalised, and bounds those of W_0."""
     cdef Py_ssize_t n_hidden = hidden.n * hidden.width
     cdef Py_ssize_t n_linear = linear.n * linear.width
     cdef double* w = scratch
@@ -121,7 +121,7 @@ cdef inline void gather(
     Optimizer* optimizer, Rates* rates, GroupRows* rows, const real* params,
     double* w, double* metric,
 ) noexcept nogil:
-    """The points that the steps led to, and the metrics of the steps."""
+    """Reads the weights after the step, and the metric of the step."""
     cdef const real* first = <const real*> optimizer.first
     cdef const real* second = <const real*> optimizer.second
     cdef Py_ssize_t k, j, at
@@ -143,7 +143,7 @@ cdef inline void gather(
 cdef inline void fill_up(
     Py_ssize_t n, double filler, double* w, double* metric
 ) noexcept nogil:
-    """Weights of zero and their metrics, up to whole LANES."""
+    """Fills w with zeros, and the metric with `filler`, up to a multiple of LANES."""
     cdef Py_ssize_t i
     for i in range(n, padded(n)):
         w[i] = 0
@@ -151,9 +151,9 @@ cdef inline void fill_up(
 
 
 cdef inline real moved_to(Optimizer* sgd, real w, real velocity) noexcept nogil:
-    """The iterate after SGD's step, exactly 0 where it is; see sgd_step.
+    """The iterate after SGD's step, see sgd_step; an iterate of zero is exactly 0.
 
-    Nesterov's w is the point ahead of it.
+    Nesterov's w is the point ahead of the iterate.
     """
     cdef real ahead = <real> sgd.momentum * velocity
     if not sgd.nesterov:
@@ -164,18 +164,18 @@ cdef inline real moved_to(Optimizer* sgd, real w, real velocity) noexcept nogil:
 cdef inline void scatter(
     Optimizer* optimizer, GroupRows* rows, const double* shrunk, real* params
 ) noexcept nogil:
-    """Puts the shrunk weights where they came from.
+    """Writes the shrunk weights back to their places.
 
-    SGD's velocity is the way that the iterate really went, the prox included: see
-    sgd_step. A weight that is now zero starts from rest instead. The way it went would
-    lead Nesterov's point beyond zero, so that no weight were exactly zero before it has
-    been held there for two steps; and the points of rest, where there is no velocity,
-    are the same.
+    SGD's velocity is the difference of the iterates, the prox included: see sgd_step.
+    The velocity of a weight that is now zero is set to zero instead. With the
+    difference as velocity, Nesterov's point would lie beyond zero, and a weight would
+    only be exactly zero after two steps at zero. The fixed points are the same, because
+    the velocity is zero there.
 
-    Nesterov's point may be beyond the bound of a hierarchy, which the iterate keeps. To
-    cut it there would couple all hidden weights to the velocity of a few small linear
-    ones, and trainings diverge; so the iterates take its place when an epoch is done
-    (skreg/_training/hierarchy.py).
+    The iterate keeps the bound of a hierarchy, but Nesterov's point may exceed it.
+    Cutting the point at the bound would couple all hidden weights to the velocity of a
+    few small weights of theta, and training would diverge. So the iterates replace
+    Nesterov's points at the end of an epoch (skreg/_training/hierarchy.py).
     """
     cdef real* v = <real*> optimizer.first
     cdef real u

@@ -1,16 +1,19 @@
 """Steps of W_0 under a learnt scale of each feature: W_0 = diag(s) V.
 
-With G the gradient by W_0, the L2 penalty's and the pull's in it, the factors have
+With G the gradient by W_0, those of the L2 and L2-SP penalties included, the factors
+have
 
     dV_j = s_j G_j,    ds_j = sum_k G_jk V_jk        (j a feature, k a unit)
 
-and take Adam's steps, V with weight decay and at the rate lr, s without and at the rate
-scale_rate * lr; then W_0 = diag(s) V. What the network computes, and its objective, are
-those of W_0 alone: the scales change the way there. Weights of a feature that is of use
-grow together (the scaling layer of RealMLP, Holzmueller et al. 2024).
+as gradients. V takes Adam's steps with weight decay and the learning rate lr. s takes
+Adam's steps without weight decay and with the learning rate scale_rate * lr. Then W_0 =
+diag(s) V. The network's outputs and the objective depend on W_0 alone, so the scales
+change only the path of training: the weights of a useful feature grow together (the
+scaling layer of RealMLP, Holzmueller et al. 2024).
 
-Both factors go on from epoch to epoch. Where W_0 is not their product when an epoch
-begins, for something has changed it in between, a feature starts anew: s = 1, V = W_0.
+Both factors are kept from epoch to epoch. If W_0 was changed between two epochs, it is
+not the product of the factors. The features whose rows differ then start again with s =
+1, V = W_0.
 """
 
 from libc.math cimport sqrt
@@ -20,8 +23,9 @@ from skreg._kernels.optimizers cimport (
 from skreg._kernels.types cimport real
 
 cdef enum:
-    # Weights whose gradient is held at a time; sums that a product of rows is made of.
+    # Weights whose gradient is held at a time.
     SCALED = 256
+    # Partial sums of a scalar product of rows, which become vector instructions.
     LANES = 16
 
 
@@ -31,7 +35,7 @@ cdef inline void matrix_step(
 ) noexcept nogil:
     """The step for whole rows of a weight matrix, scaled or not.
 
-    As `optimizer_step`, which it is without scales.
+    The arguments are those of `optimizer_step`, which is called without scales.
     """
     cdef Py_ssize_t row
     if segment.row == 0:
@@ -47,7 +51,7 @@ cdef inline void match_scales(
     Optimizer* optimizer, Segment* segment, Py_ssize_t first, Py_ssize_t last,
     const real* params,
 ) noexcept nogil:
-    """Has the factors of the features first, ..., last - 1 make W_0."""
+    """Resets s, V of features first, ..., last - 1 where W_0 is not their product."""
     cdef Py_ssize_t n = segment.row
     cdef real* scales = <real*> optimizer.scales
     cdef real* v = <real*> optimizer.unscaled
@@ -69,7 +73,7 @@ cdef inline void scaled_step(
     Optimizer* adam, Rates* rates, Segment* segment, Py_ssize_t row, real* params,
     const real* gradient,
 ) noexcept nogil:
-    """The step of one feature's scale and of its weights; gradient: theirs."""
+    """The step of one feature's scale and weights; gradient: that of its weights."""
     cdef Py_ssize_t n = segment.row
     cdef Py_ssize_t start = row * n
     cdef real* scale = <real*> adam.scales + row

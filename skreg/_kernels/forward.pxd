@@ -5,8 +5,8 @@
               [+ x_l or x_{l-1} under a residual connection]
     f = z_L [+ x_0 theta]
 
-Training and prediction share `layer_forward`; without noise and slopes it is
-prediction, in which batch normalization is part of the weights.
+Training and prediction use the same `layer_forward`. Prediction has no noise and no
+slopes, and batch normalization is folded into its weights.
 """
 
 from libc.stdint cimport uint8_t
@@ -33,14 +33,14 @@ from skreg._kernels.workspace cimport Batch, Workspace, cut_outputs
 
 
 cdef inline void draw_masks(Batch* batch) noexcept nogil:
-    """This thread's share of all masks of a step, numbered by what they cover."""
+    """Draws this thread's part of all masks of a step."""
     cdef Network* net = batch.net
     cdef Workspace* work = batch.work
     cdef Py_ssize_t rows = batch.selection.rows
     cdef Layer* layer
     cdef Py_ssize_t l
     if net.input_dropout > 0 and batch.data.dense != NULL:
-        # masks are numbered by what they cover: 0 is the input's
+        # mask 0 is that of the inputs, mask l + 1 that of layer l's outputs
         draw_share(
             batch.noise, 0, net.input_dropout, rows * batch.data.n_features,
             work.keep_inputs, batch.team)
@@ -84,7 +84,7 @@ cdef inline const real* batch_inputs(
 ) noexcept nogil:
     """The dense inputs of a batch and their stride; NULL where X is sparse.
 
-    With noise they are augmented, then masked.
+    With noise the inputs are augmented, then masked.
     """
     cdef Rows* data = batch.data
     cdef Workspace* work = batch.work
@@ -97,7 +97,7 @@ cdef inline const real* batch_inputs(
     if (batch.selection.order == NULL and data.subset == NULL
             and work.centre == NULL and work.scaling.centre == NULL
             and not masks and not augments):
-        # rows that follow each other are read where they are
+        # consecutive rows are read from X without a copy
         stride[0] = data.n_features
         return <const real*> data.dense + batch.selection.first * data.n_features
     stride[0] = work.input_stride
@@ -122,7 +122,7 @@ cdef inline const real* batch_inputs(
 
 
 cdef inline void share_weights(Batch* batch, const real* type_) noexcept nogil:
-    """The shares p_i of the rows in their batch's weight, for batch normalization."""
+    """p_i of batch_norm.pxd: each row's weight divided by the weight of the batch."""
     cdef real* shares = <real*> batch.work.shares
     cdef Py_ssize_t rows = batch.selection.rows
     cdef double total = 0
@@ -140,7 +140,7 @@ cdef inline void share_weights(Batch* batch, const real* type_) noexcept nogil:
 cdef inline const real* begin_batch(
     Batch* batch, Py_ssize_t* stride, const real* type_
 ) noexcept nogil:
-    """All that comes before the first layer; returns the inputs and their stride."""
+    """All work before the first layer; returns the inputs and their stride."""
     cdef const real* inputs
     if batch.noise.on:
         draw_masks(batch)
@@ -149,7 +149,7 @@ cdef inline const real* begin_batch(
     inputs = batch_inputs(batch, stride, type_)
     if batch.work.norms != NULL:
         if augments_inputs(batch):
-            # the shares of mixed rows
+            # the weights of mixed rows must be there
             wait_for_team(batch.team.size)
         share_weights(batch, type_)
     wait_for_team(batch.team.size)
@@ -168,7 +168,7 @@ cdef inline Mask mask_of(Batch* batch, Py_ssize_t l) noexcept nogil:
 
 
 cdef inline Mask mask_from(Mask mask, Py_ssize_t row, Py_ssize_t column) noexcept nogil:
-    """The same from one corner on."""
+    """The mask from the corner of a block on."""
     if mask.keep != NULL:
         mask.keep += row * mask.stride + column
     return mask
@@ -177,7 +177,7 @@ cdef inline Mask mask_from(Mask mask, Py_ssize_t row, Py_ssize_t column) noexcep
 cdef inline void add_block(
     Block block, const real* x, real* out, Py_ssize_t stride
 ) noexcept nogil:
-    """out += x, of the same layout; the pointers are to the matrices' beginnings."""
+    """out += x in one block; both pointers lead to the beginning of a matrix."""
     cdef Py_ssize_t i, j
     cdef Py_ssize_t corner = block.row * stride + block.column
     for i in range(block.rows):
@@ -188,7 +188,7 @@ cdef inline void add_block(
 cdef inline const real* residual_of(
     Batch* batch, Py_ssize_t l, const real* _
 ) noexcept nogil:
-    """What a layer's residual connection adds; of the layer's width and stride."""
+    """The outputs that a layer's residual connection adds, with the layer's stride."""
     return <const real*> batch.work.outputs[l - batch.net.layers[l].residual]
 
 
@@ -197,7 +197,8 @@ cdef inline void layer_forward(
 ) noexcept nogil:
     """This thread's blocks of a layer's outputs; x NULL: the batch's sparse rows.
 
-    Without slopes this is prediction. What follows a norm is left to `norm_forward`.
+    Prediction has no slopes. A norm, and the steps after a norm, are done by
+    `norm_forward`.
     """
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[l]
@@ -246,7 +247,7 @@ cdef inline void layer_forward(
 
 
 cdef inline Blocks cut_rows(Py_ssize_t rows, Py_ssize_t columns) noexcept nogil:
-    """Of outputs whose rows are computed whole, as those of sparse inputs are."""
+    """Cuts outputs into blocks of whole rows, as sparse inputs need."""
     cdef Blocks blocks = Blocks(min(rows, <Py_ssize_t> LOSS_ROWS), columns, 0, 1)
     blocks.down = parts(rows, blocks.rows)
     return blocks
@@ -257,7 +258,8 @@ cdef inline void skip_forward(
 ) noexcept nogil:
     """f += x theta, this thread's blocks; x NULL: the batch's sparse rows.
 
-    After the last layer's own sum is complete: so each output is one sum in one order.
+    This follows the last layer's own product, so that every output is summed in one
+    order.
     """
     cdef Workspace* work = batch.work
     cdef Py_ssize_t last = batch.net.n_layers - 1
@@ -294,7 +296,7 @@ cdef inline void skip_forward(
 cdef inline void norm_forward(
     const real* params, Batch* batch, Py_ssize_t l
 ) noexcept nogil:
-    """Normalises this thread's strips of a layer's outputs, and what follows that."""
+    """Normalises this thread's strips of a layer's outputs, and all after the norm."""
     cdef Workspace* work = batch.work
     cdef Layer* layer = &batch.net.layers[l]
     cdef real* out = <real*> work.outputs[l]
@@ -304,7 +306,7 @@ cdef inline void norm_forward(
     cdef Mask mask = mask_of(batch, l)
     cdef Share share = share_of(batch.team, parts(layer.n_out, STRIP))
     cdef Py_ssize_t strip, first
-    # all strips of this thread: whole rows, if it is alone
+    # all strips of this thread: whole rows if the team has one thread
     cdef Block block = Block(
         0, rows, share.first * STRIP,
         min(share.last * STRIP, layer.n_out) - share.first * STRIP)
@@ -345,7 +347,7 @@ cdef inline void mask_block(
 cdef inline void forward(
     const real* params, Batch* batch, const real* inputs, Py_ssize_t input_stride
 ) noexcept nogil:
-    """Raw outputs of the last layer, (rows, n_outputs), into the workspace."""
+    """Writes the raw outputs, (rows, n_outputs), into the workspace."""
     cdef Workspace* work = batch.work
     cdef const real* x = inputs
     cdef Py_ssize_t x_stride = input_stride

@@ -1,7 +1,7 @@
-"""The prox of the group lasso in a diagonal metric: all of a group, or nothing of it.
+"""The prox of the group lasso in a diagonal metric: it keeps or zeroes whole groups.
 
-For one group with the weights w and the metric d > 0 (what the optimizer's step
-multiplies each gradient by), and its strength lam, this is
+For one group with the weights w, the metric d > 0 (the factors by which the optimizer's
+step multiplies the gradients) and the strength lam, the prox is
 
     u = argmin_u  sum_i (u_i - w_i)^2 / (2 d_i) + lam ||u||_2,
 
@@ -42,10 +42,10 @@ from libc.math cimport fabs, fmax, sqrt
 from libc.string cimport memset
 
 cdef enum:
-    # Sums are kept in so many parts, which become vector instructions, and added up
-    # at the end: the order is the same everywhere.
+    # Partial sums, which become vector instructions and are added up at the end. The
+    # order of summation is therefore the same for every instruction set.
     LANES = 8
-    # Three to five are usual.
+    # A bound only: three to five Newton steps are usual.
     MOST_NEWTON_STEPS = 100
 
 cdef extern from * nogil:
@@ -53,8 +53,8 @@ cdef extern from * nogil:
     /* A Newton step that is smaller, relative to r, is the last: the next would be of
        the order of its square. */
     #define SKREG_LAST_STEP 1e-9
-    /* Keeps 0 / 0 away where a metric times a strength is below the smallest number;
-       lost in rounding everywhere else. */
+    /* Prevents 0 / 0 where a metric times a strength is below the smallest number; it
+       is lost in rounding everywhere else. */
     #define SKREG_TINY 1e-300
     """
     double LAST_STEP "SKREG_LAST_STEP"
@@ -75,7 +75,7 @@ cdef inline double sum_of(const double* lanes) noexcept nogil:
 
 
 cdef inline double sum_of_squares(Py_ssize_t n, const double* w) noexcept nogil:
-    """n: a multiple of LANES, as in all that follows."""
+    """n: a multiple of LANES, as in all functions below."""
     cdef double squares[LANES]
     cdef Py_ssize_t i
     cdef int k
@@ -89,7 +89,7 @@ cdef inline double sum_of_squares(Py_ssize_t n, const double* w) noexcept nogil:
 cdef inline double secular_root(
     Py_ssize_t n, const double* w, const double* a
 ) noexcept nogil:
-    """The root r >= 0 of sum_i (w_i / (r + a_i))^2 = 1; 0 where there is none."""
+    """The root r >= 0 of sum_i (w_i / (r + a_i))^2 = 1; 0 where there is no root."""
     cdef double first[LANES]
     cdef double second[LANES]
     cdef double ratio, square, h, r, step
@@ -124,7 +124,7 @@ cdef inline double secular_root(
                 second[k] += square / (r + a[LANES * i + k] + TINY)
         h = sum_of(first)
         step = h * (sqrt(h) - 1) / sum_of(second)
-        # also where rounding has it beyond the root, or it is not a number
+        # ends, too, where rounding put r beyond the root, or where step is not a number
         if not step > 0:
             break
         r += step
@@ -138,7 +138,8 @@ cdef inline void group_prox(
 ) noexcept nogil:
     """w <- u, in place.
 
-    even: all metrics are the first, and ||u|| = ||w|| - a. a: room for n numbers.
+    even: all metrics equal the first, and ||u|| = ||w|| - lam metric[0]. a: scratch for
+    n numbers.
     """
     cdef double r, length
     cdef Py_ssize_t i

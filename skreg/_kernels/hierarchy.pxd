@@ -1,7 +1,8 @@
 """The prox of LassoNet's hierarchy (Lemhadri et al. 2021) in a diagonal metric.
 
-A group of features has linear weights t, straight to the outputs, with the metric d,
-and weights w into the hidden layer with the metric e. What is sought is
+A group of features has weights t in the skip connection (LassoNet's linear weights),
+with the metric d, and weights w into the hidden layer, with the metric e. The prox
+solves
 
     min  sum_k (T_k - t_k)^2 / (2 d_k) + sum_i (W_i - w_i)^2 / (2 e_i) + lam ||T||_2
     subject to  |W_i| <= M ||T||_2 for all i.
@@ -54,7 +55,7 @@ from skreg._kernels.group_lasso cimport (
 
 
 cdef struct Sphere:
-    # The linear weights at a radius.
+    # The point T of the sphere of a radius r.
     double sigma
     double steepness   # N
     double slope       # N'
@@ -66,7 +67,7 @@ cdef inline Sphere sphere_at(
 ) noexcept nogil:
     """sigma, N and N' at r; at 0, where sigma is infinite, the limits of N and N'.
 
-    pull: t_k / d_k; least: 1 / max d; scaled: room for n numbers.
+    pull: t_k / d_k; least: 1 / max d; scaled: scratch for n numbers.
     """
     cdef Sphere at = Sphere(0, 0, least)
     cdef double total[LANES]
@@ -105,9 +106,9 @@ cdef inline void hierarchy_prox(
 ) noexcept nogil:
     """t <- T and w <- W, in place.
 
-    bound: M; infinity: none. even: all of d are the same, but for those that fill t
-    up to a multiple of LANES: these are tiny, and such t and w zero. scratch: room for
-    3 n_linear numbers.
+    bound: M; infinity: no bound. even: all metrics d are equal. The metrics d that fill
+    t up to a multiple of LANES do not count: they are tiny. The t and w that fill up
+    are zero. scratch: 3 n_linear numbers.
     """
     cdef double* pull = scratch
     cdef double* b = scratch + n_linear
@@ -131,7 +132,7 @@ cdef inline void hierarchy_prox(
         longest = fmax(longest, fabs(w[i]))
     group_prox(n_linear, lam, even, d, room, b)
     r = sqrt(sum_of_squares(n_linear, room))
-    # what is not a number stays so, for the epoch to be found diverged
+    # NaN is passed on, so that the epoch is found to have diverged
     if longest <= bound * r or bound == INFINITY or r != r:
         memcpy(t, room, n_linear * sizeof(double))
         return
@@ -170,7 +171,7 @@ cdef inline void linear_weights(
     double sigma, double r, Py_ssize_t n, const double* pull, const double* b,
     Py_ssize_t largest, double* t,
 ) noexcept nogil:
-    """The point of the sphere; sigma = 0: the hard case."""
+    """Writes the point T of the sphere to t; sigma = 0: the hard case."""
     cdef double rest = 0
     cdef Py_ssize_t i
     for i in range(n):

@@ -1,10 +1,11 @@
-"""Dense X on the scale that the network reads: robust, with short tails.
+"""Scaling of dense X for the network: robust, with short tails.
 
     z = (x - centre) factor,    x' = 3 asinh(z / 3)
 
-of each feature. Near the centre x' is z, and far away it grows like a logarithm: so a
-feature of any unit, and one far-off value, is like any other, and yet no two values are
-the same. The rows of a batch are scaled where they were copied to; X stays as it is.
+of each feature. Near the centre x' is z, and far away x' grows like a logarithm. So
+neither the unit of a feature nor a few far-off values matter much, and different values
+stay different. The rows of a batch are scaled in the buffer that they were copied to; X
+itself is not changed.
 """
 
 from libc.float cimport DBL_MAX, FLT_MAX
@@ -13,13 +14,13 @@ from skreg._kernels.types cimport real
 from skreg._kernels.vecmath cimport exp, log, square_root
 
 cdef struct InputScaling:
-    const void* centre    # (n_features,); NULL: X is read as it is
-    const void* factor    # (n_features,); 0 where a feature says nothing
+    const void* centre    # (n_features,); NULL: X is not scaled
+    const void* factor    # (n_features,); 0 for a constant feature
 
 cdef enum:
-    # Where the logarithm begins.
+    # The size of z at which the logarithm begins: the 3 of the formula.
     BEND = 3
-    # Where z ends, so that its square is finite in any dtype.
+    # The bound of |z|, so that its square is finite in any dtype.
     FAR = 1000000000
 
 

@@ -1,8 +1,9 @@
 """The loops over the batches of a data set, as every thread of a team runs them.
 
-One function per kind of pass: an epoch of training, the loss of all rows and its
-gradient, the running averages of batch normalization, gradients by the inputs,
-predictions. Each has two more, for float and double, of the shape that a team calls.
+There is one function per kind of pass: an epoch of training, the loss of all rows and
+its gradient, the running averages of batch normalization, gradients by the inputs,
+predictions. Each has two wrappers, for float and double, with the arguments that a team
+passes.
 """
 
 from libc.math cimport isfinite, pow
@@ -27,23 +28,23 @@ from skreg._kernels.workspace cimport Batch, Workspace
 cdef struct Pass:
     # A loop over the batches of a data set, as all threads of its team see it.
     Network* net
-    double operations             # of a batch, roughly
+    double operations             # operations of a batch, roughly
     bint watched                  # a batch may take long
     Watch watch
-    Workspace* work               # prediction: one per thread
+    Workspace* work               # one; for prediction one for each thread
     Rows* data
     Noise noise
     Py_ssize_t batch_size
-    const Py_ssize_t* order       # of the rows; NULL: as they are
+    const Py_ssize_t* order       # order of the rows; NULL: not shuffled
     Training training
     Attack attack
     Py_ssize_t before             # steps taken by earlier epochs
     double norm_decay             # of the running averages; 1: means over all rows
-    double gathered               # weight of what they have seen
-    Py_ssize_t statistics_size    # numbers in them, and room for as many
-    void* kept_statistics
+    double gathered               # weight of the batches in the running averages
+    Py_ssize_t statistics_size    # numbers in the running averages
+    void* kept_statistics         # a copy of the running averages
     void* params
-    void* gradient                # NULL: none is wanted, or it goes into steps
+    void* gradient                # NULL: not wanted, or used for steps at once
     void* out                     # predictions
     bint raw                      # without the inverse link
     # results
@@ -51,7 +52,7 @@ cdef struct Pass:
 
 
 cdef inline bint next_batch(Pass* loop, Selection* batch) noexcept nogil:
-    """Moves the batch on; false after the last row. A new batch starts at zero."""
+    """Moves to the next batch; false after the last row."""
     batch.first += batch.rows
     batch.rows = min(loop.batch_size, loop.data.n - batch.first)
     return batch.rows > 0
@@ -62,7 +63,7 @@ cdef inline Py_ssize_t output_count(Network* net) noexcept nogil:
 
 
 cdef inline Batch new_batch(Pass* loop, Workspace* work, Team team) noexcept nogil:
-    """Before the first row."""
+    """A batch before the first row; `next_batch` moves it to the first rows."""
     cdef Watch* watch = &loop.watch
     if not loop.watched:
         watch = NULL
@@ -74,11 +75,11 @@ cdef inline Batch new_batch(Pass* loop, Workspace* work, Team team) noexcept nog
 cdef inline Statistics next_statistics(
     Pass* loop, Py_ssize_t rows, double* gathered
 ) noexcept nogil:
-    """How a batch is normalised, and what its share in the running averages is.
+    """How a batch is normalised, and its weight in the running averages.
 
-    A batch of fewer rows than the others has a smaller share. The averages begin with
-    the first batch: their weights are those of an exponential average over what there
-    was, not over zeros before it.
+    A batch of fewer rows than the others has a smaller weight. The averages begin with
+    the first batch: the weights are those of an exponential average over the batches
+    seen so far, without zeros before the first.
     """
     cdef double share
     if rows == 1:
@@ -102,7 +103,7 @@ cdef inline void keep_statistics(Pass* loop, Team team, const real* _) noexcept 
 cdef inline void restore_statistics(
     Pass* loop, Team team, const real* _
 ) noexcept nogil:
-    """The running averages as they were before the batch."""
+    """Restores the running averages from before the batch."""
     if loop.work.norms != NULL and team.thread == 0:
         memcpy(
             loop.work.norms[0].mean, loop.kept_statistics,
@@ -110,7 +111,7 @@ cdef inline void restore_statistics(
 
 
 cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogil:
-    """All batches of an epoch, by one thread of the team; see Engine.run_epoch."""
+    """All batches of an epoch; run by every thread; see Engine.run_epoch."""
     cdef real* params = <real*> loop.params
     cdef Training training = loop.training
     cdef Batch batch = new_batch(loop, loop.work, team)
@@ -129,7 +130,8 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
             keep_statistics(loop, team, params)
         begin_sparse_batch(params, &batch, &training)
         inputs = begin_batch(&batch, &input_stride, params)
-        # here, where all threads wait for each other before they look at the answer
+        # looked at here, because all threads wait for each other before they read the
+        # result
         look_at_signals(&loop.watch, team, loop.operations)
         if loop.attack.n_steps > 0:
             loss = adversarial_batch(
@@ -138,7 +140,7 @@ cdef inline void train_epoch(Pass* loop, Team team, const real* _) noexcept nogi
             loss = batch_gradient(
                 params, &batch, inputs, input_stride, &training, 1.0, False)
         if loop.watched and loop.watch.interrupted:
-            # a part of a batch leaves no trace
+            # an incomplete batch must not change anything
             gathered = gathered_before
             restore_statistics(loop, team, params)
             break
@@ -167,8 +169,8 @@ cdef inline double batch_gradient(
 ) noexcept nogil:
     """Forward and backward of the batch: its loss, and steps or the whole gradient.
 
-    share: of these inputs' loss in the objective. Nothing follows a loss that is not
-    finite.
+    share: the weight of these inputs' loss in the objective. A loss that is not finite
+    ends the call before backward.
     """
     cdef Training storing = training[0]
     cdef double loss
@@ -190,11 +192,12 @@ cdef inline double adversarial_batch(
     real* params, Attack* attack, Batch* batch, const real* inputs,
     Py_ssize_t input_stride, Training* training,
 ) noexcept nogil:
-    """The same for c * clean loss + (1 - c) * loss of adversarial examples.
+    """`batch_gradient` for c * clean loss + (1 - c) * loss of adversarial examples.
 
-    The first step of an attack that starts at the clean inputs has its gradient from
-    their own pass, which then goes down to D_0 whatever is frozen. Passes that only
-    seek the perturbation leave the running averages of batch normalization alone.
+    If the attack starts at the clean inputs, the backward pass of the clean loss gives
+    the gradient of the first step. That pass then goes down to D_0, even if layers are
+    frozen. Passes that only seek the perturbation do not change the running averages of
+    batch normalization.
     """
     cdef Workspace* work = batch.work
     cdef const real* perturbed = <const real*> work.perturbed
@@ -232,7 +235,7 @@ cdef inline double adversarial_batch(
 
 
 cdef inline void full_batch(Pass* loop, Team team, const real* _) noexcept nogil:
-    """Loss of all rows and its gradient, summed over chunks, by one of the threads."""
+    """Loss of all rows and its gradient, summed over chunks; run by every thread."""
     cdef real* params = <real*> loop.params
     cdef real* gradient = <real*> loop.gradient
     cdef Training training = loop.training
@@ -258,7 +261,7 @@ cdef inline void full_batch(Pass* loop, Team team, const real* _) noexcept nogil
 
 
 cdef inline void gather_statistics(Pass* loop, Team team, const real* _) noexcept nogil:
-    """The running averages become means over all rows, by one of the threads."""
+    """The running averages become means over all rows; run by every thread."""
     cdef real* params = <real*> loop.params
     cdef Training nothing
     cdef Batch batch = new_batch(loop, loop.work, team)
@@ -278,7 +281,7 @@ cdef inline void gather_statistics(Pass* loop, Team team, const real* _) noexcep
 
 
 cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept nogil:
-    """dloss_i/dx_i of all rows to gradient, (n, n_features), by one of the threads."""
+    """Writes dloss_i/dx_i of all rows, (n, n_features); run by every thread."""
     cdef real* params = <real*> loop.params
     cdef real* out = <real*> loop.gradient
     cdef Batch batch = new_batch(loop, loop.work, team)
@@ -303,7 +306,7 @@ cdef inline void input_gradients(Pass* loop, Team team, const real* _) noexcept 
 cdef inline void unscale_gradient(
     Batch* batch, const real* inputs, Py_ssize_t stride, real* gradient
 ) noexcept nogil:
-    """The gradient by X as it is given, where the network reads it on another scale."""
+    """The gradient by unscaled X, where the network scales X."""
     cdef Share rows
     if batch.work.scaling.centre == NULL:
         return
@@ -315,7 +318,7 @@ cdef inline void unscale_gradient(
 
 
 cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nogil:
-    """Predictions (or raw outputs) of this thread's chunks to out, (n, n_outputs)."""
+    """Writes predictions (or raw outputs) of this thread's chunks, (n, n_outputs)."""
     cdef real* params = <real*> loop.params
     cdef real* out = <real*> loop.out
     cdef Workspace* work = &loop.work[team.thread]
@@ -344,7 +347,7 @@ cdef inline void predict_rows(Pass* loop, Team team, const real* _) noexcept nog
             break
 
 
-# OpenMP calls functions of these shapes.
+# A team calls functions with these arguments.
 cdef inline void train_f32(void* loop, int thread, int size) noexcept nogil:
     train_epoch(<Pass*> loop, Team(thread, size), <float*> NULL)
 

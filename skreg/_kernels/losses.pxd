@@ -14,13 +14,13 @@ is part of the loss, so delta has its simple form:
     binary log loss    logistic(f)    log(1 + exp(f)) - y f             logistic(f) - y
     multinomial        softmax(f)     log sum exp(f) - y . f            softmax(f) - y
 
-Poisson and gamma leave out the terms of the half deviance that f does not enter.
-Losses are summed in double.
+Poisson and gamma leave out the terms of the half deviance that do not depend on f.
+Losses are summed in double precision.
 
 Rows are taken LOSS_ROWS at a time and transposed, so that f, y and delta have the shape
 (n_outputs, LOSS_ROWS): each lane of a vector is a row, and a softmax over few classes
-costs no more per element than any other loss. To add a loss: its function, its number,
-a line in `loss_block`, and an entry in skreg/_problem/losses.py.
+costs no more per element than any other loss. To add a loss: write its function, give
+it a number, a line in `loss_block`, and an entry in skreg/_problem/losses.py.
 """
 
 from skreg._kernels.matmul cimport transpose
@@ -48,7 +48,7 @@ cdef inline double squared_error(real f, real y, double _, real* delta) noexcept
 
 cdef inline double absolute_error(real f, real y, double _, real* delta) noexcept nogil:
     cdef real r = f - y
-    # a NaN goes on as NaN
+    # NaN stays NaN
     delta[0] = 1 if r > 0 else (-1 if r < 0 else r)
     return -r if r < 0 else r
 
@@ -58,7 +58,7 @@ cdef inline double huber(real f, real y, double c, real* delta) noexcept nogil:
     cdef real bound = <real> c
     cdef real clipped = bound if r > bound else (-bound if r < -bound else r)
     delta[0] = clipped
-    # r clipped - clipped^2 / 2: both branches in one
+    # r clipped - clipped^2 / 2 is the formula of both branches
     return <double> clipped * (<double> r - 0.5 * <double> clipped)
 
 
@@ -133,7 +133,7 @@ cdef inline void softmax(
     for j in range(1, n_classes):
         for i in range(LOSS_ROWS):
             value = f[j * LOSS_ROWS + i]
-            # a NaN goes on as NaN
+            # NaN stays NaN
             largest[i] = largest[i] if value < largest[i] else value
     for j in range(n_classes):
         for i in range(LOSS_ROWS):

@@ -2,17 +2,17 @@
 
     W = W0 + s A B,    A (n_in, r),  B (r, n_out)
 
-A and B are trained, W0 stays. The parameters always hold the W that they make, so
-forward and backward are as they are. With G = dloss/dW, stored whole,
+A and B are trained, W0 stays. The parameters always hold W, so forward and backward are
+unchanged. With G = dloss/dW, stored whole,
 
-    G <- G + anchor (W - w0)       where there is a pull towards old weights
+    G <- G + anchor (W - w0)       with an L2-SP penalty
     dA = s G B^T,   dB = s A^T G
 
 and A and B take the optimizer's step as any parameters do, with moments of their own
-and the penalties of W's segment. Then W is made anew.
+and the penalties of W's segment. Then W is computed again.
 
-The three products have 6 r n_in n_out operations, forward and backward of a batch
-6 rows n_in n_out: so a step costs r / rows more.
+The three products take 6 r n_in n_out operations, and forward and backward of a batch 6
+rows n_in n_out. So a step costs more by the fraction r / rows.
 """
 
 from libc.string cimport memset
@@ -30,18 +30,18 @@ cdef enum:
     FACTOR_BLOCK = 128
 
 cdef struct Factors:
-    # Of one matrix, by their places in a buffer of all. B follows A.
-    Py_ssize_t rank    # 0: the matrix has none
+    # Where the factors of one matrix are in the buffer of all factors. B follows A.
+    Py_ssize_t rank    # 0: the matrix has no factors
     Py_ssize_t a       # offset of A, (n_in, rank)
     Py_ssize_t b       # offset of B, (rank, n_out)
     double scale       # s
 
 cdef struct LowRank:
-    Factors* matrices      # per weight matrix; theta has none
+    Factors* matrices      # per weight matrix; theta has rank 0
     void* base             # W0, laid out as the parameters
     void* factors
     void* gradient         # laid out as the factors
-    Optimizer optimizer    # its moments likewise; no average, no anchor
+    Optimizer optimizer    # moments laid out as the factors; no average, no anchor
 
 
 cdef inline void add_pull(
@@ -70,7 +70,8 @@ cdef inline void factor_gradients(
 ) noexcept nogil:
     """dA and dB of a matrix, this thread's blocks, from G in the whole gradient.
 
-    clips: G is set to zero afterwards, for the norm is that of what is trained.
+    clips: G is set to zero afterwards, because the norm for clipping is that of the
+    gradient by what is trained.
     """
     cdef Factors* own = &low_rank.matrices[m]
     cdef Py_ssize_t n_in = matrix.n_in
@@ -120,7 +121,7 @@ cdef inline void factor_step(
     LowRank* low_rank, Py_ssize_t m, Matrix* matrix, Rates* rates, Segment* segment,
     Team team, const real* _,
 ) noexcept nogil:
-    """A and B of a matrix take their step, this thread's blocks."""
+    """The step of A and B of a matrix, this thread's blocks."""
     cdef Factors* own = &low_rank.matrices[m]
     cdef Segment place = segment[0]
     cdef Py_ssize_t n = own.rank * (matrix.n_in + matrix.n_out)

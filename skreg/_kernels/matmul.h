@@ -1,13 +1,13 @@
 /* C = S + A B for the matrices of a small network.
  *
- * A and B are given by a pointer and two strides, which makes all transpositions one
- * function. C is row-major with row stride ldc. S is C itself, or a row to start from
- * (start_row = 0), or zero (start = NULL).
+ * A and B are given by a pointer and two strides, so that one function does all
+ * transpositions. C is row-major with row stride ldc. S is C itself, or a row to start
+ * from (start_row = 0), or zero (start = NULL).
  *
- * Every element of C is one sum over k = 0, 1, ..., K-1, in that order, whichever tile
- * it falls into: so a row of C has the same bits alone or in a batch, and a block of C
- * the same as within the whole, which is how threads share a product. (With one column
- * the order is another, but also the same for every row.)
+ * Every element of C is one sum over k = 0, 1, ..., K-1 in that order, whichever tile
+ * it falls into. So a row of C has the same bits alone or in a batch, and a block of C
+ * has the same bits as within the whole, so that threads can compute blocks. (With one
+ * column the order is a different one, which is also the same for every row.)
  *
  *     matmul_tile.h     the block of C that is held in registers
  *     matmul_pack.h     panels of B made contiguous, and transposed where B is
@@ -20,8 +20,8 @@
 
 #include "vectors.h"
 
-/* Rows of a tile: as many as the registers allow, at two vectors each, beside two
- * vectors of B and a number of A. There are 32 registers, or 16. */
+/* Rows of a tile. Each row takes two registers, beside two for vectors of B and one for
+ * a number of A. AVX-512 and aarch64 have 32 registers, other processors 16. */
 #if defined(__AVX512F__)
 #define MR 12
 #elif defined(__AVX2__)
@@ -35,9 +35,9 @@
 /* K is cut into blocks of KC, so that a panel of B stays in the second-level cache. */
 #define KC 512
 
-/* A panel of B is copied before use if its part of B spans more bytes than this, and
- * at least so many rows of A profit: measured on 256 x 1024 x 1024, where it gains 4 %.
- * Below, reading B where it stands is as fast. */
+/* A panel of B is copied before use if its part of B spans more than PACK_BYTES and A
+ * has at least PACK_ROWS rows. On 256 x 1024 x 1024 the copy gains 4 %. Below these
+ * limits reading B without a copy is as fast. */
 #define PACK_BYTES (1 << 19)
 #define PACK_ROWS 48
 
@@ -75,7 +75,7 @@ typedef struct {
 #undef INTERLEAVE
 
 #ifdef SKREG_VECTORS
-/* Columns of a panel, and the numbers that room for one must hold, for either type. */
+/* The most columns of a panel, and the size of a buffer for one, for either type. */
 #define SKREG_PANEL_COLUMNS (2 * LANES_f32)
 #define SKREG_PANEL_SIZE (KC * SKREG_PANEL_COLUMNS)
 #else

@@ -1,4 +1,4 @@
-"""The three products of a dense layer, or a block of one.
+"""The three products of a dense layer, or of a block of the layer.
 
 With X of shape (rows, n_in), W of shape (n_in, n_out) and D = dloss/dZ of shape
 (rows, n_out), all row-major:
@@ -75,7 +75,7 @@ cdef inline void add_product(
     product_shape shape, const real* x, Py_ssize_t x_stride,
     const real* w, Py_ssize_t n_out, real* z, Py_ssize_t z_stride, real* panel,
 ) noexcept nogil:
-    """Z += X W, likewise."""
+    """Z += X W: rows m, columns n of W's n_out, sums over k inputs."""
     matmul(shape, x, x_stride, 1, w, n_out, 1, z, z_stride, z, z_stride, panel)
 
 
@@ -86,9 +86,10 @@ cdef inline void weight_gradient_product(
     """G = X^T D, or G += X^T D: inputs m, outputs n, sums over k rows."""
     cdef product_shape turned
     if shape.n == 1:
-        # a column: computed as the row D^T X, whose sums run along contiguous X. No row
-        # follows, so its stride is free; 2 keeps a single input from being summed as a
-        # column is, which does not go on from an earlier chunk's sum.
+        # a column is computed as the row D^T X, whose sums run along contiguous X. A
+        # single row may have any stride. The stride 2 keeps a single input out of the
+        # product with one column, which would add up an earlier chunk's sum in another
+        # order.
         turned = product_shape(1, shape.m, shape.k)
         matmul(
             turned, delta, 1, delta_stride, x, x_stride, 1,

@@ -2,11 +2,11 @@
  * regression or of two classes, where a tile would leave all lanes but one empty.
  */
 
-/* c[i] = start + sum_k a[i, k] b[k], with one start for all or, if start_row = 1, one for
- * each. Lane v sums over k = v, v + LANES, ...; then halves
- * are added to halves, for LANES rows at a time: interleaving two rows of lanes and
- * adding the halves leaves both rows' sums in one vector. Each row's sum has the same
- * order, whatever stands beside it. */
+/* c[i] = start + sum_k a[i, k] b[k], with one start for all rows or, if start_row = 1,
+ * one for each. Lane v sums over k = v, v + LANES, ... Then the lanes are added up, for
+ * LANES rows at a time: interleaving the lanes of two rows and adding the halves leaves
+ * the sums of both rows in one vector. The order of a row's sum does not depend on the
+ * other rows. */
 static void FN(column_product)(
     ptrdiff_t m, ptrdiff_t k, const REAL *a, ptrdiff_t a_row, const REAL *b,
     const REAL *start, ptrdiff_t start_row, REAL *c)

@@ -1,5 +1,5 @@
-/* Included by matmul.h once per type: B's panels in the layout that the tile reads, and
- * the transposition that this takes.
+/* Included by matmul.h once per type: packs the panels of B into the layout that the
+ * tile reads, and transposes them where needed.
  */
 
 /* Transposes a square of LANES x LANES numbers. Interleaving the first half of the rows
@@ -18,8 +18,8 @@ static inline void FN(transpose_square)(VEC row[LANES])
     }
 }
 
-/* to[j, i] = from[i, j] for i < rows, j < columns. Rows of `to` are filled with zeros up
- * to `padded`, a multiple of LANES; padded 0: they end after `rows` numbers. */
+/* to[j, i] = from[i, j] for i < rows, j < columns. Rows of `to` are filled with zeros
+ * up to `padded`, a multiple of LANES; padded 0: rows of `to` have `rows` numbers. */
 static void FN(transpose)(
     ptrdiff_t rows, ptrdiff_t columns, const REAL *from, ptrdiff_t from_row, REAL *to,
     ptrdiff_t to_row, ptrdiff_t padded)

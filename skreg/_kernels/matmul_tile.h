@@ -6,13 +6,13 @@
  *     for each k:   take one or two vectors of row k of B
  *                   for each row i of the tile:   sum_i += A[i, k] * those vectors
  *
- * Each number of A is used for one or two vectors, each vector of B for all rows: so a
- * step loads some MR + 2 times and multiplies 2 MR times, and the multiplications set
- * the pace. The rows are written out by macros, because compilers keep plain variables
- * in registers, but not always arrays.
+ * Each number of A is used for one or two vectors, and each vector of B for all rows.
+ * So a step has about MR + 2 loads and 2 MR multiplications, and the multiplications
+ * limit the speed. Macros write out the rows, because compilers keep plain variables in
+ * registers, but not always arrays.
  *
  * The last vector of a tile may be a part, `tail` columns wide. `readable` is how much
- * of it can be read from B: less than a vector only where B is not packed.
+ * of the last vector may be read from B: less than a vector only where B is not packed.
  */
 
 #define DECLARE(i) VEC sum_##i = {0}, last_##i = {0};

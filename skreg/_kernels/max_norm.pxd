@@ -1,12 +1,12 @@
 """Max-norm (Srivastava et al. 2014): a bound c on each unit's incoming weights.
 
-After every step each column w of W is projected onto the ball of that radius:
+After every step each column w of W is projected onto the ball of radius c:
 
     w <- w min(1, c / ||w||_2)
 
-The squares are summed up block by block while the step has the block in cache, and
-then over the blocks, in the order of the rows: so the bits do not depend on which
-thread had which block. W is only gone through again where a column is too long.
+The squares are summed up block by block while the step has the block in cache, and then
+over the blocks, in the order of the rows. So the bits do not depend on which thread had
+which block. W is only read again where a column is too long.
 """
 
 from libc.math cimport sqrt
@@ -36,10 +36,10 @@ cdef inline void project_columns(
     Py_ssize_t n_out, Py_ssize_t blocks, const real* squares, real* w,
     real average_share, real* average,
 ) noexcept nogil:
-    """Columns first, ..., first + columns - 1 of W, (n_in, n_out), into the ball.
+    """Projects columns first, ..., first + columns - 1 of W, (n_in, n_out).
 
-    squares: (blocks, n_out), from `column_squares`. Then their moving average, (n_in,
-    n_out), takes its step; NULL: none.
+    squares: (blocks, n_out), from `column_squares`. Then the moving average of the
+    columns takes its step; average: (n_in, n_out), NULL: no average.
     """
     cdef real factor[MAX_NORM_COLUMNS]
     cdef double total

@@ -1,11 +1,11 @@
 """One optimizer step on a segment of the flat parameter buffer, prox included.
 
-A segment is one weight matrix or one bias vector with the strengths that hold for
-it (of a bias, all but the anchor's are zero). With g the gradient of the loss, every
-step is, in order:
+A segment is one weight matrix or one bias vector with its strengths. The strengths of a
+bias are zero, except that of the L2-SP penalty (`anchor`), which pulls towards the
+starting point w0. With g the gradient of the loss, every step is, in order:
 
-    1. g <- g + l2 w + anchor (w - w0)    the L2 penalty and the pull towards the
-                                          weights w0 are part of the gradient
+    1. g <- g + l2 w + anchor (w - w0)    the L2 and L2-SP penalties are part of the
+                                          gradient
     2. w <- w - lr weight_decay w         decoupled decay (Loshchilov & Hutter 2019)
     3. the optimizer's own step
     4. w <- soft-threshold(w, metric l1)  the L1 penalty by its proximal operator
@@ -14,9 +14,9 @@ The threshold of 4 is taken in the metric of 3, so that a point is at rest exact
 if it is stationary for the penalised objective (ProxGen, Yun et al. 2021). With
 l1 = 0 step 4 changes no bit.
 
-`Optimizer.adam` tells the optimizers apart; there is no registry. Another one needs
-its state in `Optimizer`, its steps here, with l1 and without, its metric in
-feature_groups.pxd and skreg/_training/adaptive.py, its iterate in
+`Optimizer.adam` tells the optimizers apart; there is no registry. Another optimizer
+needs its state in `Optimizer`, its steps in this file, with l1 and without, its metric
+in feature_groups.pxd and skreg/_training/adaptive.py, its iterate in
 skreg/_training/hierarchy.py, the copy of its fields in `run_epoch` of _engine.pyx, and
 its name and arrays in skreg/_problem/optimizers.py.
 """
@@ -33,11 +33,11 @@ cdef struct Segment:
     double l2
     double weight_decay
     double max_norm      # of a unit's incoming weights; infinity: no bound
-    # Of groups of features, and so alike for W_0 and theta, and 0 for the others:
+    # For groups of features: the same in the segments of W_0 and theta, 0 in others.
     double group_l1
-    double hierarchy     # bound of W_0's weights by theta's; 0: none, one norm of both
-    double anchor        # of the pull towards the optimizer's anchor
-    Py_ssize_t row       # numbers in a row of W_0 that is scaled; 0: none is
+    double hierarchy     # M; 0: group lasso of W_0 and theta together
+    double anchor        # strength of the L2-SP penalty towards Optimizer.anchor
+    Py_ssize_t row       # numbers in a row of W_0 under learnt scales; 0: no scales
     bint frozen          # takes no step: no function here is called for it
 
 cdef struct Optimizer:
@@ -49,36 +49,36 @@ cdef struct Optimizer:
     bint nesterov
     void* first    # Adam: mean of the gradient; SGD: velocity; (n_parameters,)
     void* second   # Adam: mean of its square; SGD: NULL
-    void* average  # exponential moving average of the parameters; NULL: none
-    void* anchor   # the weights w0 that the parameters are pulled towards; NULL: none
+    void* average  # exponential moving average of the parameters; NULL: no average
+    void* anchor   # w0, the starting point of the L2-SP penalty; NULL: no penalty
     # Under a learnt scale of each feature, see feature_scaling.pxd; else NULL:
     void* scales         # s, (n_features,)
-    void* scale_first    # Adam's means for them
+    void* scale_first    # Adam's means for the scales
     void* scale_second
     void* unscaled       # V, of W_0's size
-    double scale_rate    # rate of the scales, as a multiple of the rate
+    double scale_rate    # learning rate of the scales / learning rate
 
 cdef enum:
-    # Elements whose gradient with the pull in it is held at a time.
+    # Elements whose gradient with the L2-SP penalty is held at a time.
     PULLED = 256
 
 cdef struct Rates:
-    # What all parameters have in common in one step.
+    # The numbers of one step that hold for all parameters.
     double learning_rate
     double corrected    # Adam: lr_t
     double first_share  # Adam: 1 - beta_1^t
     double second_root  # Adam: sqrt(1 - beta_2^t)
-    double average_share    # of the new parameters in their average
+    double average_share    # weight of the new parameters in their average
 
 
 cdef inline Rates rates_of(
     Optimizer* optimizer, double learning_rate, double step, double average_share
 ) noexcept nogil:
-    """step counts from 1, over all epochs."""
+    """The numbers of a step; `step` counts from 1, over all epochs."""
     cdef double share, root
     if not optimizer.adam:
         return Rates(learning_rate, learning_rate, 1.0, 1.0, average_share)
-    # pow, for ** on two doubles goes through complex numbers
+    # pow, because Cython computes ** of two doubles with complex numbers
     share = 1.0 - pow(optimizer.beta_1, step)
     root = sqrt(1.0 - pow(optimizer.beta_2, step))
     return Rates(
@@ -96,15 +96,15 @@ cdef inline void optimizer_step(
 ) noexcept nogil:
     """The step for a segment's elements first, ..., first + size - 1.
 
-    params: the whole buffer; gradient: of these elements alone.
+    params: the whole buffer; gradient: the gradient by these elements alone.
     """
     first += segment.start
     if optimizer.anchor != NULL and segment.anchor > 0:
         anchored_step(optimizer, rates, segment, first, size, params, gradient)
     else:
         own_step(optimizer, rates, segment, first, size, params, gradient)
-    # otherwise they are averaged after what still changes them: see feature_groups.pxd
-    # and max_norm.pxd
+    # weights that max-norm or groups still change are averaged later: see max_norm.pxd
+    # and feature_groups.pxd
     if (
         optimizer.average != NULL and segment.max_norm == INFINITY
         and not shrinks_in_groups(segment)
@@ -169,8 +169,9 @@ cdef inline void adam_step(
         lr_t = lr sqrt(1 - beta_2^t) / (1 - beta_1^t)
         metric = lr_t / (sqrt(v) + epsilon),    w <- w - metric m
 
-    m is the mean gradient times 1 - beta_1^t, for which lr_t makes up: so the metric
-    of the step, by which the mean gradient is multiplied, is metric (1 - beta_1^t).
+    m is the mean gradient times 1 - beta_1^t, and lr_t compensates for this factor. So
+    the step multiplies the mean gradient by metric (1 - beta_1^t), which is the metric
+    of the prox.
     """
     cdef real* w = params + start
     cdef real* m = <real*> adam.first + start
@@ -200,17 +201,17 @@ cdef inline void sgd_step(
 ) noexcept nogil:
     """SGD with (Nesterov) momentum mu, in its proximal form.
 
-    Without momentum: w <- prox(w - lr g). With it, the velocity is the way that the
-    iterate really went, prox included:
+    Without momentum: w <- prox(w - lr g). With momentum, the velocity is the difference
+    of the iterates, prox included:
 
         heavy ball   w'  = prox(w - lr g + mu v),    v <- w' - w
         Nesterov     x'  = prox(w - lr g),           v <- x' - x,   w <- x' + mu v
                      where w = x + mu v is the point at which g was taken
 
-    Had v been made of gradients alone, a weight held at zero would gather a velocity
-    of -lr g / (1 - mu), and the L1 strength would act as (1 - mu) l1. Where l1 = 0
-    both are the familiar v <- mu v - lr g, w <- w + v (or w + mu v - lr g). Decay
-    shifts the iterate without entering the velocity (Loshchilov & Hutter 2019).
+    If v were made of gradients alone, a weight held at zero would gather a velocity of
+    -lr g / (1 - mu), and the L1 strength would act as (1 - mu) l1. Where l1 = 0 both
+    are the usual v <- mu v - lr g, w <- w + v (or w + mu v - lr g). Decay shifts the
+    iterate and does not enter the velocity (Loshchilov & Hutter 2019).
     """
     cdef real* w = params + start
     cdef real* v = <real*> sgd.first + start
@@ -229,8 +230,9 @@ cdef inline void sgd_step(
             w[i] = w[i] - decay * w[i] + (mu * v[i] - moved if sgd.nesterov else v[i])
     elif sgd.nesterov:
         for i in range(size):
-            # Zeros must be exact: the iterate that was set to zero, though a fused
-            # w - mu v has a rounding error, and the velocity of one that stays there.
+            # Zeros must be exact. An iterate that was set to zero must be 0, though a
+            # fused w - mu v has a rounding error, and so must the velocity of an
+            # iterate that stays at zero.
             ahead = mu * v[i]
             iterate = 0 if w[i] == ahead else w[i] - ahead
             shift = decay * w[i]

@@ -1,4 +1,4 @@
-/* Sixteen blocks of Philox4x32-10 at a time; what it is for stands in philox.pxd. */
+/* Sixteen blocks of Philox4x32-10 at a time; philox.pxd says what they are used for. */
 #ifndef SKREG_PHILOX_H
 #define SKREG_PHILOX_H
 
@@ -50,7 +50,7 @@ static inline void philox_group(
             vec_u64 q = multiply_low_halves(a[2], multiplier_1);
             vec_u64 r = multiply_low_halves(b[0], multiplier_0);
             vec_u64 s = multiply_low_halves(b[2], multiplier_1);
-            /* upper halves are left as they fall: nothing reads them */
+            /* the upper halves of the lanes hold anything: nothing reads them */
             a[0] = (q >> 32) ^ a[1] ^ k0;
             b[0] = (s >> 32) ^ b[1] ^ k0;
             a[2] = (p >> 32) ^ a[3] ^ k1;

@@ -1,8 +1,8 @@
 """Philox4x32-10, a counter-based random number generator (Salmon et al. 2011).
 
-Four 32-bit words are a pure function of a key and a counter, so a mask needs no
-state, is the same whichever thread or chunk asks for it, and can be computed again
-instead of stored. The counter names what the numbers are for:
+Four 32-bit words are a pure function of a key and a counter. So a mask needs no state,
+does not depend on which thread or chunk draws it, and can be computed again instead of
+stored. The counter says what the numbers are used for:
 
     word 0   number of the block, low half
     word 1   its high half << 16 | layer
@@ -73,9 +73,9 @@ cdef inline void shuffle(
 ) noexcept nogil:
     """order becomes a permutation of 0..n-1 that depends on key and epoch alone.
 
-    Fisher and Yates, from the identity. For index i the words 2i and 2i + 1 are the
-    halves of a 64-bit number x, and floor(x (i + 1) / 2^64) is an index up to i, its
-    bias being below i / 2^64.
+    The Fisher-Yates shuffle, starting from the identity. For index i the words 2i and
+    2i + 1 are the halves of a 64-bit number x, and floor(x (i + 1) / 2^64) is an index
+    from 0 to i. The bias of the index is below i / 2^64.
     """
     cdef uint32_t words[GROUP_WORDS]
     cdef Py_ssize_t numbers = GROUP_WORDS // 2

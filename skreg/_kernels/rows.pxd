@@ -8,13 +8,13 @@ from skreg._kernels.types cimport real
 cdef struct Rows:
     Py_ssize_t n                  # rows in use
     Py_ssize_t n_features
-    const Py_ssize_t* subset      # (n,), which rows of the arrays; NULL: the first n
+    const Py_ssize_t* subset      # (n,), the rows in use; NULL: the first n rows
     # X: either dense, (n, n_features), or the three arrays of CSR
     const void* dense
     const void* values
     const int32_t* columns
     const Py_ssize_t* row_starts
-    # targets: either class numbers or rows of n_outputs values; both NULL: none
+    # targets: either class numbers or rows of n_outputs values; both NULL: no targets
     const int32_t* classes
     const void* targets
     const void* weights           # of mean 1 over the rows in use; NULL: all 1
@@ -43,7 +43,7 @@ cdef inline void gather_inputs(
     Rows* data, Selection* batch, Py_ssize_t first, Py_ssize_t last,
     real* out, Py_ssize_t stride,
 ) noexcept nogil:
-    """Positions first to last - 1 of a batch's dense X to the same rows of out."""
+    """Copies positions first to last - 1 of a batch's dense X to these rows of out."""
     cdef const real* x = <const real*> data.dense
     cdef Py_ssize_t p = data.n_features
     cdef Py_ssize_t i
@@ -65,7 +65,7 @@ cdef inline void subtract_centre(
 cdef inline void gather_target(
     Rows* data, Py_ssize_t row, Py_ssize_t n_outputs, real* out, Py_ssize_t stride
 ) noexcept nogil:
-    """The target of one row to out[0], out[stride], ...; class numbers as one-hot."""
+    """Writes a row's target to out[0], out[stride], ...; class numbers one-hot."""
     cdef const real* target
     cdef Py_ssize_t j
     if data.classes == NULL:
@@ -79,7 +79,7 @@ cdef inline void gather_target(
 
 
 cdef inline double row_weight(Rows* data, Py_ssize_t row, real* _) noexcept nogil:
-    """The weight of one row; the last argument only tells the type."""
+    """The weight of one row; the last argument only selects the floating type."""
     if data.weights == NULL:
         return 1.0
     return (<const real*> data.weights)[row]

@@ -1,15 +1,15 @@
-"""The products with X where it is CSR: all work goes by the non-zeros.
+"""The products with CSR X: the work is in proportion to the number of non-zeros.
 
     forward          z_i = b + sum over the non-zeros x_ij of row i of  x_ij W[j]
     weight gradient  G[j] = sum over the non-zeros x_ij of column j of  x_ij D[i]
 
-W is that of the first layer or theta, from the inputs to the outputs. For the second
-product a batch is also listed by columns. A row W[j] whose column is empty in a batch
-has no gradient, but Adam and momentum move it all the same, and so do the penalties.
-These steps are made up for when a batch touches the column again, one by one and with
-the rates of their time, and for all columns at the end of an epoch: the weights are bit
-for bit those of dense X, but W and the optimizer's memory are read only where the batch
-is.
+W is the first layer's matrix or theta, the weights of the skip connection. For the
+second product a batch is also listed by columns. A row W[j] whose column is empty in a
+batch has a gradient of zero, but Adam, momentum and the penalties move it nevertheless.
+Such steps are done later, one by one with the rates of their time: when a batch has a
+non-zero in the column again, and for all columns at the end of an epoch. The weights
+are bit for bit those of dense X, but W and the optimizer's moments are read only where
+the batch has non-zeros.
 """
 
 from libc.stdint cimport int32_t
@@ -22,18 +22,18 @@ from skreg._kernels.team cimport Share
 from skreg._kernels.types cimport real
 
 cdef struct SparseBatch:
-    # Room for the non-zeros of the fullest batch, n_features and the capacity.
-    const void* centre        # (n_features,), subtracted from non-zeros; NULL: nothing
-    void* values              # of the batch's non-zeros, row by row, masked
+    # A batch of CSR X. The buffers hold the batch with the most non-zeros.
+    const void* centre        # (n_features,), subtracted from non-zeros; or NULL
+    void* values              # non-zeros of the batch, row by row, masked
     Py_ssize_t* row_starts    # (rows + 1,)
-    # the same by columns
-    Py_ssize_t n_columns      # that have a non-zero
-    int32_t* columns          # their numbers, in the order in which they appear
+    # the same non-zeros by columns
+    Py_ssize_t n_columns      # number of columns that have a non-zero
+    int32_t* columns          # numbers of these columns, in the order of appearance
     Py_ssize_t* starts        # (n_columns + 1,)
     int32_t* rows             # positions in the batch
-    void* by_column           # values
+    void* by_column           # values, column by column
     int32_t* slots            # (n_features,): place in `columns`, or -1
-    Py_ssize_t* steps_done    # (n_features,): steps of this epoch that W[j] has had
+    Py_ssize_t* steps_done    # (n_features,): steps of this epoch that W[j] has taken
 
 
 cdef inline void list_batch(
@@ -95,7 +95,7 @@ cdef inline void sparse_forward(
 ) noexcept nogil:
     """out = b + X W for some rows, or out += X W if b is NULL.
 
-    sparse NULL: X as it is, for prediction.
+    sparse NULL: unchanged X, for prediction.
     """
     cdef const real* values
     cdef const real* w_row
@@ -142,7 +142,7 @@ cdef inline void catch_up(
 ) noexcept nogil:
     """Gives W[column] the steps without gradient that it missed, up to step `to`.
 
-    Then the caller says so in `steps_done`, when all matrices have had theirs.
+    The caller updates `steps_done` when all matrices have taken their steps.
     """
     cdef Py_ssize_t step
     for step in range(sparse.steps_done[column], to):

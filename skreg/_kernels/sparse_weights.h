@@ -1,14 +1,14 @@
-/* out += W^T x for a W that is stored by its non-zeros.
+/* out += W^T x for a sparse W, stored by column.
  *
- * x and out hold a chunk of rows in columns: x is (n_in, rows), out (n_out, rows), so
- * that a non-zero W[k, o] adds a multiple of the contiguous x[k] to the contiguous
- * out[o], which stays in registers until all non-zeros of its output are through. Zeros
- * cost nothing.
+ * x and out hold a chunk of rows, transposed: x is (n_in, rows), out (n_out, rows). So
+ * a non-zero W[k, o] adds a multiple of the contiguous x[k] to the contiguous out[o],
+ * which stays in registers until all non-zeros of output o are done. Zeros take no
+ * time.
  *
- * Every element is out[o] + sum_even + sum_odd, each a sum over its output's non-zeros
- * in their order, of those at even and at odd places: two sums, for one addition has to
- * wait for the one before it. A row has a lane of its own, so its bits depend neither on
- * the rows beside it nor on their number.
+ * Every element is out[o] + sum_even + sum_odd: the sums over the output's non-zeros at
+ * even and at odd places, in their order. There are two sums, because an addition has
+ * to wait for the addition before it in the same sum. A row has a lane of its own, so
+ * its bits depend neither on the other rows of the chunk nor on their number.
  *
  * Without vector extensions: plain loops that sum in the same order.
  */
@@ -17,7 +17,7 @@
 
 #include "vectors.h"
 
-/* The most vectors of rows in a chunk; fewer for few rows. */
+/* The most vectors of rows in a chunk; a chunk of few rows has fewer. */
 #define SKREG_ROW_VECTORS 4
 
 #ifdef SKREG_VECTORS

@@ -1,12 +1,12 @@
-"""Prediction with weights that are stored by their non-zeros.
+"""Prediction with weights that are stored as sparse matrices.
 
-Rows are taken in chunks and stand in columns, so that vectors run over rows, and each
+Chunks of rows are transposed, so that a vector holds one unit of several rows, and each
 non-zero weight is one multiplication of a vector (see sparse_weights.h). Where X is CSR
-the first layer goes by the non-zeros of X and of W:
+the first layer uses only the non-zeros of X and of W:
 
     z_i = b + sum over the non-zeros x_ij of row i and w_jo of row j of  x_ij w_jo
 
-Batch normalization is part of the weights.
+Batch normalization is folded into the weights.
 """
 
 from libc.stdint cimport int32_t
@@ -32,13 +32,14 @@ cdef extern from "sparse_weights.h" nogil:
     ) noexcept
 
 cdef enum:
-    # Bytes of a layer's inputs in a chunk: they should stay in the second-level cache.
+    # The most bytes of a layer's inputs in a chunk, which should stay in the
+    # second-level cache.
     CHUNK_BYTES = 1 << 19
 
 cdef struct NonZeros:
-    # Of a matrix, column by column (CSC), or row by row (CSR). starts NULL: no matrix.
+    # Non-zeros of a matrix, by column (CSC) or by row (CSR). starts NULL: no matrix.
     const Py_ssize_t* starts
-    const int32_t* others     # the row of each, or its column
+    const int32_t* others     # row numbers (CSC) or column numbers (CSR)
     const void* values
 
 cdef struct SparseLayer:
@@ -47,24 +48,24 @@ cdef struct SparseLayer:
     NonZeros weights          # by output
     const void* bias          # (n_out,)
     int activation
-    int residual              # layers below, whose output is added to its own; 0: none
+    int residual              # reach of the residual connection; 0: no connection
 
 cdef struct SparseScratch:
-    # Of one thread, for a chunk of rows.
+    # The buffers of one thread, for a chunk of rows.
     void* inputs              # (n_features, rows)
-    void* units[3]            # (widest layer, rows): of a layer and the two before
+    void* units[3]            # (widest layer, rows): a layer and the two before it
     void* link                # (2, n_outputs, LOSS_ROWS)
 
 cdef struct SparsePass:
     Py_ssize_t n_layers
     SparseLayer* layers
     NonZeros first_by_input   # the first layer's weights, for X that is CSR
-    NonZeros skip             # from the inputs to the outputs, by output and by input
-    NonZeros skip_by_input
+    NonZeros skip             # weights of the skip connection, by output
+    NonZeros skip_by_input    # the same weights by input
     int loss
     Rows* data
-    Py_ssize_t vectors        # of rows, the most in a chunk: 1, 2 or 4
-    double products           # per row
+    Py_ssize_t vectors        # the most vectors of rows in a chunk: 1, 2 or 4
+    double products           # multiplications per row
     SparseScratch* scratch    # one per thread
     void* out                 # (n, n_outputs)
     bint raw                  # without the inverse link
@@ -77,7 +78,7 @@ cdef inline Py_ssize_t lanes(const real* _) noexcept nogil:
 
 
 cdef inline Py_ssize_t padded_rows(Py_ssize_t rows, const real* type_) noexcept nogil:
-    """Rows of a chunk with those that fill its vectors up."""
+    """Rows of a chunk, with the rows that fill up its vectors."""
     cdef Py_ssize_t vectors = parts(rows, lanes(type_))
     return (4 if vectors > 2 else vectors) * lanes(type_)
 
@@ -116,7 +117,7 @@ cdef inline void add_inputs(
     SparsePass* loop, Selection* chunk, NonZeros* w, NonZeros* by_input,
     Py_ssize_t n_out, Py_ssize_t padded, const real* inputs, real* out,
 ) noexcept nogil:
-    """out += what the chunk's rows of X, dense or CSR, bring by the weights."""
+    """out += (X W)^T for the chunk's rows of X, dense or CSR."""
     if inputs == NULL:
         add_sparse_products(by_input, loop.data, chunk, padded, out)
     else:
@@ -127,7 +128,7 @@ cdef inline const real* chunk_inputs(
     SparsePass* loop, Selection* chunk, Py_ssize_t padded, SparseScratch* scratch,
     const real* _,
 ) noexcept nogil:
-    """Rows of dense X as columns, (n_features, padded); NULL where X is CSR."""
+    """Rows of dense X, transposed to (n_features, padded); NULL where X is CSR."""
     cdef real* inputs = <real*> scratch.inputs
     cdef Py_ssize_t p = loop.data.n_features
     if loop.data.dense == NULL:
@@ -181,7 +182,7 @@ cdef inline real* sparse_layers(
 cdef inline void predict_sparse(
     SparsePass* loop, Team team, const real* type_
 ) noexcept nogil:
-    """Predictions (or raw outputs) of this thread's chunks to out, (n, n_outputs)."""
+    """Writes predictions (or raw outputs) of this thread's chunks, (n, n_outputs)."""
     cdef SparseScratch* scratch = &loop.scratch[team.thread]
     cdef Py_ssize_t size = loop.vectors * lanes(type_)
     cdef Py_ssize_t chunks = parts(loop.data.n, size)
@@ -208,7 +209,7 @@ cdef inline void predict_sparse(
             break
 
 
-# OpenMP calls functions of these shapes.
+# A team calls functions with these arguments.
 cdef inline void predict_sparse_f32(void* loop, int thread, int size) noexcept nogil:
     predict_sparse(<SparsePass*> loop, Team(thread, size), <const float*> NULL)
 

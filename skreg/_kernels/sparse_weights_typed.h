@@ -2,7 +2,7 @@
 
 #ifdef SKREG_VECTORS
 
-/* The products for chunks of n vectors; n is a constant where this is called. */
+/* The products for chunks of n vectors; every call has a constant n. */
 static inline __attribute__((always_inline)) void FN(add_products_of)(
     const ptrdiff_t n, ptrdiff_t n_out, const ptrdiff_t *starts, const int32_t *inputs,
     const REAL *values, const REAL *x, REAL *out)
@@ -31,7 +31,7 @@ static inline __attribute__((always_inline)) void FN(add_products_of)(
     }
 }
 
-/* rows: 1, 2 or 4 vectors of them; the distance of the rows of x and out. */
+/* rows: those of 1, 2 or 4 vectors; also the stride of x and out. */
 static void FN(add_products)(
     ptrdiff_t rows, ptrdiff_t n_out, const ptrdiff_t *starts, const int32_t *inputs,
     const REAL *values, const REAL *x, REAL *out)

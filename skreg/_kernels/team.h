@@ -1,4 +1,4 @@
-/* Threads that work through one epoch together, by OpenMP; without it, one. */
+/* Threads that run one epoch together, by OpenMP; without OpenMP, a single thread. */
 #ifndef SKREG_TEAM_H
 #define SKREG_TEAM_H
 
@@ -9,8 +9,8 @@
 #include <xmmintrin.h>
 #endif
 
-/* Calls work(context, thread, size) in up to `size` threads at once; the first is the
- * caller's. */
+/* Calls work(context, thread, size) in up to `size` threads at once; the caller's
+ * thread is the first. */
 static inline void run_team(
     int size, void (*work)(void *, int, int), void *context)
 {
@@ -24,8 +24,8 @@ static inline void run_team(
     work(context, 0, 1);
 }
 
-/* The bits of MXCSR by which results below the smallest normal number are zero, and such
- * operands count as zero. */
+/* The bits of MXCSR that set results below the smallest normal number to zero, and
+ * treat such operands as zero. */
 #define NO_SUBNORMALS 0x8040
 
 struct training {
@@ -46,10 +46,11 @@ static inline void train_without_subnormals(void *context, int thread, int size)
 #endif
 }
 
-/* The same for training. Weights and moments of units that have died, or that a penalty
- * shrinks, become subnormal, with which processors take many times as long; and a moment
- * that is multiplied by 0.9 stays there, for it is rounded to where it was. Every thread
- * has a state of its own. */
+/* run_team for training, with subnormal numbers set to zero. Weights and moments of
+ * dead units, or of units that a penalty shrinks, become subnormal, and processors take
+ * many times as long for subnormal numbers. A subnormal moment that is multiplied by
+ * 0.9 can stay subnormal, because it is rounded to its old value. Every thread has its
+ * own MXCSR, so every thread sets the bits. */
 static inline void run_training_team(
     int size, void (*work)(void *, int, int), void *context)
 {

@@ -1,9 +1,9 @@
-"""Threads within one fit, and how they share what a batch asks for.
+"""Threads within one fit, and how the work of a batch is divided among them.
 
 All threads of a team run the same epoch. Each phase of a batch (a product, a mask, the
-losses) is cut into blocks that do not touch each other's results; a thread takes its
-share of the blocks, and `wait_for_team` stands between phases that read what others
-wrote. No sum is ever split between threads: so the bits do not depend on their number.
+losses) is cut into blocks with separate results, and every thread computes its part of
+the blocks. `wait_for_team` stands before a phase that reads what other threads wrote.
+No sum is ever split between threads, so the bits do not depend on their number.
 """
 
 cdef extern from "team.h" nogil:
@@ -17,7 +17,7 @@ cdef extern from "team.h" nogil:
     int team_limit() noexcept
 
 cdef struct Team:
-    # As one of its threads sees it.
+    # A team, as one of its threads sees it.
     int thread
     int size
 
@@ -27,8 +27,8 @@ cdef struct Share:
     Py_ssize_t last
 
 cdef struct Blocks:
-    # How a matrix is cut: `down` x `across` blocks of rows x columns, or what is left
-    # of them at the ends.
+    # How a matrix is cut: `down` x `across` blocks of rows x columns. The last blocks
+    # may have fewer rows or columns.
     Py_ssize_t rows
     Py_ssize_t columns
     Py_ssize_t down
@@ -42,7 +42,7 @@ cdef struct Block:
 
 
 cdef inline Share share_of(Team team, Py_ssize_t n) noexcept nogil:
-    """This thread's part of n things, in order, as even as can be."""
+    """This thread's contiguous part of n things; the parts are as even as possible."""
     return Share(n * team.thread // team.size, n * (team.thread + 1) // team.size)
 
 

@@ -6,8 +6,8 @@ ctypedef fused real:
 
 # All parameters stand in one flat buffer: W_0, b_0, W_1, b_1, ... Offsets count
 # numbers, not bytes. Matrices are row-major. A layer with batch normalization has its
-# scale and shift after its bias. At the very end stands theta, (n_features, n_outputs),
-# of the linear connection from the inputs to the outputs, if there is one.
+# scale and shift after its bias. If there is a skip connection from the inputs to the
+# outputs, its weights theta, (n_features, n_outputs), stand at the very end.
 
 cdef struct Layer:
     Py_ssize_t n_in
@@ -16,15 +16,16 @@ cdef struct Layer:
     Py_ssize_t bias     # offset of b, (n_out,)
     int activation      # the last layer's is identity: the loss holds the link
     int norm            # where batch normalization stands, see batch_norm.pxd
-    # How many layers below is the one whose output is added to this one's: 1, its
-    # input; 2, as around an adapter; 0, none.
+    # The reach of the residual connection: the output of the layer so many layers below
+    # is added to this layer's output. 1: its own input. 2: around an adapter. 0: no
+    # connection.
     int residual
     double dropout      # rate for the layer's output
 
 cdef struct Network:
     Py_ssize_t n_layers
     Layer* layers
-    Py_ssize_t skip        # offset of theta; -1: there is none
+    Py_ssize_t skip        # offset of theta; -1: no skip connection
     double input_dropout
     int loss
     double loss_parameter  # Huber's delta or the quantile
@@ -32,7 +33,8 @@ cdef struct Network:
     double norm_epsilon    # added to the variance
 
 cdef struct Matrix:
-    # A weight matrix: a layer's, by the layer's number, or theta, which comes last.
+    # A weight matrix. A layer's matrix has the layer's number; theta has the last
+    # number.
     Py_ssize_t start       # offset, (n_in, n_out)
     Py_ssize_t n_in
     Py_ssize_t n_out
@@ -56,5 +58,5 @@ cdef inline Py_ssize_t scale_of(Layer* layer) noexcept nogil:
 
 
 cdef inline Py_ssize_t shift_of(Layer* layer) noexcept nogil:
-    """Offset of its shift, (n_out,)."""
+    """Offset of batch normalization's shift, (n_out,)."""
     return layer.bias + 2 * layer.n_out

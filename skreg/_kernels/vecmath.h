@@ -1,14 +1,15 @@
-/* exp, expm1, tanh, log, erf, sine and cosine without branches or library calls, so that a loop over
- * them is turned into vector instructions. One definition per type, by inclusion:
- * REAL is the type, BITS the integer type of its width.
+/* exp, expm1, tanh, log, erf, sine and cosine without branches or library calls, so
+ * that compilers turn a loop over them into vector instructions. The file of the
+ * functions is included once per type: REAL is the type, BITS the integer type of its
+ * width.
  *
  * Range reduction: x = n ln2 + r with |r| <= ln2/2, hence
  *     exp(x)   = 2^n (1 + p(r)),        p(r) = expm1(r) by its Taylor series,
  *     expm1(x) = 2^n p(r) + (2^n - 1).
  * n is found by adding 1.5 * 2^(mantissa bits), which rounds to an integer and
- * leaves it in the low bits. 2^n is applied as two factors, so that results reach
- * subnormal numbers and infinity properly. Comparisons are written so that NaN
- * passes through.
+ * leaves the integer in the low bits. 2^n is applied as two factors, so that results
+ * can be subnormal numbers and infinity. Comparisons are written so that the result of
+ * NaN is NaN.
  */
 #ifndef SKREG_VECMATH_H
 #define SKREG_VECMATH_H
@@ -91,7 +92,7 @@ static inline double normal_cdf_f64(double z)
     return 0.5 * erfc(-z * 0.70710678118654752440);
 }
 
-/* sin(pi x) for |x| <= 1/2: an odd polynomial, the best in relative error, 5e-9. */
+/* sin(pi x) for |x| <= 1/2: the odd polynomial with the least relative error, 5e-9. */
 static inline float sine_half_turn_f32(float x)
 {
     float s = x * x;
@@ -109,7 +110,7 @@ static inline float cospi_f32(float x)
     return sine_half_turn_f32(0.5f - fabsf(x));
 }
 
-/* sin(pi x) for |x| <= 1: sin(pi |x|) is that of 1/2 - ||x| - 1/2|. */
+/* sin(pi x) for |x| <= 1: sin(pi |x|) = sin(pi (1/2 - ||x| - 1/2|)). */
 static inline float sinpi_f32(float x)
 {
     float sine = sine_half_turn_f32(0.5f - fabsf(fabsf(x) - 0.5f));

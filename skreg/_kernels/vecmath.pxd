@@ -17,7 +17,7 @@ cdef extern from "vecmath.h" nogil:
     double log1p_unit_f64(double) noexcept
     float normal_cdf_f32(float) noexcept
     double normal_cdf_f64(double) noexcept
-    # single precision alone
+    # single precision only
     float sinpi_f32(float) noexcept
     float cospi_f32(float) noexcept
 

@@ -1,7 +1,7 @@
 /* Included by vecmath.h once per type. */
 
-/* 2^n for an n that is a valid exponent of a normal number. The n of a NaN is none,
- * hence unsigned arithmetic, which may overflow. */
+/* 2^n for an n that is a valid exponent of a normal number. The n of a NaN is not
+ * valid, so the arithmetic is unsigned, where overflow is defined. */
 static inline REAL FN(power_of_two)(BITS n)
 {
     UBITS bits = ((UBITS)n + BIAS) << MANTISSA;
@@ -57,7 +57,7 @@ static inline REAL FN(exp)(REAL x)
     return (1 + p) * FN(power_of_two)(half) * FN(power_of_two)(n - half);
 }
 
-/* For x <= 0, all that the activations need. */
+/* expm1(x) for x <= 0: the activations need no other x. */
 static inline REAL FN(expm1_negative)(REAL x)
 {
     REAL r, p, power;
@@ -100,8 +100,8 @@ static inline REAL FN(log1p_unit)(REAL x)
     return FN(log_ratio)(x / (2 + x));
 }
 
-/* log(x) for normal numbers x > 0: x = 2^n m with m in [2/3, 4/3). Infinity and NaN stay
- * what they are. */
+/* log(x) for normal numbers x > 0: x = 2^n m with m in [2/3, 4/3). The logarithm of
+ * infinity is infinity, and that of NaN is NaN. */
 static inline REAL FN(log)(REAL x)
 {
     BITS bits, split;
@@ -110,7 +110,7 @@ static inline REAL FN(log)(REAL x)
     memcpy(&bits, &x, sizeof bits);
     memcpy(&split, &two_thirds, sizeof split);
     n = (REAL)((bits - split) >> MANTISSA);
-    /* 2^n, without shifting a negative n back */
+    /* takes n out of the exponent, without shifting a negative n back */
     bits -= (bits - split) & ~(((BITS)1 << MANTISSA) - 1);
     memcpy(&m, &bits, sizeof m);
     result = n * LN2_HI + (n * LN2_LO + FN(log_ratio)((m - 1) / (m + 1)));

@@ -1,9 +1,10 @@
 /* Vectors as wide as the registers of this build, by the extensions of GCC and clang.
- * Other compilers leave SKREG_VECTORS undefined and take plain loops.
+ * Other compilers leave SKREG_VECTORS undefined and use plain loops.
  *
- * VBYTES: bytes of a vector; LANES_f32, LANES_f64: numbers in one. A `part` is the first
- * `count` numbers of a vector: nothing beyond them is read or written, as must be at the
- * end of a row. SKREG_MASKS says that a part costs no more to load than a whole.
+ * VBYTES: bytes of a vector; LANES_f32, LANES_f64: numbers in a vector. A `part` is the
+ * first `count` numbers of a vector. Loads and stores of a part touch nothing beyond
+ * it, as is necessary at the end of a row. SKREG_MASKS says that loading a part takes
+ * no longer than loading a whole vector.
  */
 #ifndef SKREG_VECTORS_H
 #define SKREG_VECTORS_H
@@ -33,7 +34,7 @@
 #define VBYTES 16
 #endif
 
-/* aligned(...) lets a vector be loaded from any address of a number. */
+/* aligned(...): a vector may be loaded from any address of a number. */
 typedef float vec_f32 __attribute__((vector_size(VBYTES), aligned(4), may_alias));
 typedef double vec_f64 __attribute__((vector_size(VBYTES), aligned(8), may_alias));
 #define LANES_f32 (VBYTES / 4)
@@ -77,7 +78,7 @@ static inline vec_f64 LOAD_PART_f64(const double *p, ptrdiff_t n)
 
 /* -------------------------------------------------------------------- interleaving */
 
-/* INTERLEAVE(LOW, a, b) = a0 b0 a1 b1 ... of the lower halves, HIGH of the upper. */
+/* INTERLEAVE(LOW, a, b) = a0 b0 a1 b1 ... of the lower halves; HIGH: the upper ones. */
 #define LOW_2 0, 2
 #define HIGH_2 1, 3
 #define LOW_4 0, 4, 1, 5
