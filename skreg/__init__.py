@@ -7,7 +7,7 @@ from skreg._estimators.classifier import RegularizedMLPClassifier
 from skreg._estimators.cv import RegularizedMLPClassifierCV, RegularizedMLPRegressorCV
 from skreg._estimators.path import RegularizationPath, regularization_path
 from skreg._estimators.regressor import RegularizedMLPRegressor
-from skreg._persistence import keep_old_names
+from skreg._persistence import keep_old_names as _keep_old_names
 from skreg._problem.search_space import search_space
 from skreg._versions import show_versions
 
@@ -23,4 +23,4 @@ __all__ = [
     "show_versions",
 ]
 
-keep_old_names()
+_keep_old_names()

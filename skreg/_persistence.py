@@ -31,6 +31,7 @@ MOVED = {
     "_path": "_estimators.path",
     "_regressor": "_estimators.regressor",
     "_schedules": "_problem.schedules",
+    "_search_space": "_problem.search_space",
     "_sparse_network": "_network.sparse_network",
     "_target_scale": "_problem.target_scale",
     "_training_state": "_training.state",

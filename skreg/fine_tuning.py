@@ -120,7 +120,12 @@ class Adaptation(VersionedMixin):
             If it is another estimator than the one that was fine-tuned, or one that
             has been trained since.
         """
-        base._check_fitted()
+        if not hasattr(base, "_check_fitted"):
+            raise TypeError(
+                "base must be a fitted RegularizedMLPClassifier or "
+                f"RegularizedMLPRegressor; got {type(base).__name__}."
+            )
+        base._check_fitted("fine_tune")
         base._can_go_on()
         if fingerprint(base) != self._fingerprint:
             raise ValueError(

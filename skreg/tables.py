@@ -79,10 +79,19 @@ class TableCleaner(
         self : TableCleaner
             The fitted transformer.
         """
-        self.feature_names_in_ = np.array(list(self.columns), dtype=object)
-        self.n_features_in_ = len(self.columns)
+        self._note_names()
         self.transform(X)
         return self
+
+    def _note_names(self):
+        if not isinstance(self.columns, dict):
+            raise TypeError(
+                "columns must be a dict of column names and kinds, such as "
+                '{"age": "number", "since": "date", "town": "text"}; got '
+                f"{self.columns!r}."
+            )
+        self.feature_names_in_ = np.array(list(self.columns), dtype=object)
+        self.n_features_in_ = len(self.columns)
 
     def fit_transform(self, X, y=None):
         """Fit, and transform the same table.
@@ -98,8 +107,7 @@ class TableCleaner(
         table : pandas.DataFrame
             As `transform` returns it.
         """
-        self.feature_names_in_ = np.array(list(self.columns), dtype=object)
-        self.n_features_in_ = len(self.columns)
+        self._note_names()
         return self.transform(X)
 
     def transform(self, X):
@@ -268,7 +276,10 @@ def _as_cycles(dates):
     import pandas as pd
 
     days = (dates - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(days=1)
-    angles = [2 * np.pi * days / length for length in CYCLES_IN_DAYS.values()]
+    # the remainder first: the sine of whole days in a cycle of one day is exactly zero
+    angles = [
+        2 * np.pi * (days % length / length) for length in CYCLES_IN_DAYS.values()
+    ]
     waves = [wave(angle) for angle in angles for wave in (np.sin, np.cos)]
     names = [dates.name, *_names_of_cycles(dates.name)]
     return pd.DataFrame(dict(zip(names, [days, *waves], strict=True)), dtype=float)

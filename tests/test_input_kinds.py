@@ -10,6 +10,7 @@ from plain import RegularizedMLPClassifier, RegularizedMLPRegressor
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import make_multilabel_classification
+from sklearn.exceptions import DataConversionWarning
 
 pytestmark = few_epochs
 
@@ -318,3 +319,67 @@ def test_targets_of_any_magnitude_train(magnitude, shift):
     target = (y + shift * y.std()) * magnitude
     assert expected > 0.5
     assert model.fit(X, target).score(X, target) == pytest.approx(expected, abs=0.02)
+
+
+FAR_OFF = 1.7e9 + 10 * np.random.default_rng(0).normal(size=(60, 1))
+
+
+@pytest.mark.parametrize("given", [np.ndarray.tolist, sparse.csr_array, np.asarray])
+def test_digits_that_float32_loses_of_X(given):
+    y = FAR_OFF[:, 0] - 1.7e9
+    with pytest.warns(DataConversionWarning, match="float32 rounds away"):
+        RegularizedMLPRegressor(**SMALL).fit(given(FAR_OFF), y)
+
+
+def test_digits_that_float32_loses_of_y():
+    X = FAR_OFF - 1.7e9
+    model = RegularizedMLPRegressor(**SMALL, standardize_target=False)
+    with pytest.warns(DataConversionWarning, match="float32 rounds away .* in y"):
+        model.fit(X, FAR_OFF[:, 0])
+
+
+def test_counts_of_a_small_unit_are_said():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = 1e-5 * np.exp(X[:, 0])
+    for loss in ("poisson", "gamma"):
+        model = RegularizedMLPRegressor((), solver="lbfgs", loss=loss)
+        if loss == "poisson":
+            with pytest.warns(UserWarning, match="Multiply y by a constant"):
+                model.fit(X, y)
+        else:
+            assert model.fit(X, y).score(X, y) > 0.5
+
+
+@pytest.mark.parametrize("name", ["X", "y", "sample_weight"])
+def test_masked_values_are_refused(name):
+    given = {"X": np.ones((6, 2)), "y": np.arange(6.0), "sample_weight": np.ones(6)}
+    given[name] = np.ma.array(given[name], mask=False)
+    RegularizedMLPRegressor(**SMALL).fit(**given)
+    given[name][0] = np.ma.masked
+    with pytest.raises(ValueError, match=f"{name} is a masked array"):
+        RegularizedMLPRegressor(**SMALL).fit(**given)
+
+
+@pytest.mark.parametrize("y", [["1e400", "1", "2"], [10**400, 1, 2]])
+def test_values_beyond_float64_are_refused(y):
+    with pytest.raises(ValueError, match="y"):
+        RegularizedMLPRegressor(**SMALL).fit(np.ones((3, 2)), np.array(y, dtype=object))
+
+
+@pytest.mark.skipif(
+    not hasattr(sparse.coo_array(np.ones(3)), "coords"),
+    reason="this SciPy has no sparse arrays of one dimension",
+)
+@pytest.mark.parametrize("preprocessing", ["auto", None])
+def test_sparse_X_of_one_dimension_is_refused(preprocessing):
+    model = RegularizedMLPRegressor(**SMALL, preprocessing=preprocessing)
+    with pytest.raises(ValueError, match="Expected 2D"):
+        model.fit(sparse.coo_array(np.ones(3)), np.arange(3.0))
+
+
+@pytest.mark.parametrize("kind", [sparse.coo_array, sparse.csc_array])
+def test_indicators_of_labels_in_any_sparse_format(kind):
+    X, labels = make_multilabel_classification(random_state=0)
+    dense = RegularizedMLPClassifier(**SMALL).fit(X, labels)
+    model = RegularizedMLPClassifier(**SMALL).fit(X, kind(labels))
+    assert_array_equal(model.predict(X), dense.predict(X))

@@ -574,3 +574,16 @@ def test_ctrl_c_in_a_callback_keeps_the_members_so_far():
     # one that another thread has at work is kept, too, as far as it came
     assert len(model.members_) >= 2
     assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("unit", [1e-170, 1e300])
+def test_spread_of_the_members_in_any_unit(unit):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    y = X[:, 0]
+    given = {"hidden_layer_sizes": (8,), "n_members": 2, "random_state": 0}
+    given |= {"max_iter": 5}
+    _, plain = RegularizedMLPRegressor(**given).fit(X, y).predict(X, return_std=True)
+    model = RegularizedMLPRegressor(**given).fit(X, y * unit)
+    _, spread = model.predict(X, return_std=True)
+    np.testing.assert_allclose(spread / unit, plain, rtol=1e-3)

@@ -20,6 +20,7 @@ from sklearn.metrics import (
 )
 from sklearn.preprocessing import scale
 
+import skreg
 from skreg import (
     RegularizedMLPClassifierCV,
     RegularizedMLPRegressorCV,
@@ -751,3 +752,48 @@ def test_features_of_any_tiny_scale_are_named(solver, unit):
     )
     with pytest.warns(ConvergenceWarning, match="All features vary little.*Scale the"):
         model.fit(X * unit, X[:, 0])
+
+
+# ---------------------------------------------------- where there is little to explain
+
+
+@pytest.mark.parametrize("loss", ["poisson", "gamma"])
+def test_small_variation_about_a_high_level_under_a_log_link(loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3))
+    y = 1e6 * (1 + 1e-5 * X[:, 0])
+    with pytest.warns(ConvergenceWarning, match="no better than the best constant"):
+        skreg.RegularizedMLPRegressor(loss=loss, random_state=0).fit(X, y)
+
+
+def test_predictions_far_from_the_only_target():
+    rng = np.random.default_rng(0)
+    X = 1e3 * rng.normal(size=(60, 3))
+    given = {"preprocessing": None, "early_stopping": False, "max_iter": 20}
+    given |= {"learning_rate_init": 1e-3, "random_state": 0}
+    model = skreg.RegularizedMLPRegressor((8,), warm_start=True, **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(X, X[:, 0])
+    with pytest.warns(ConvergenceWarning, match="have the same target"):
+        model.fit(X, np.full(60, 5.0))
+    classes = (X[:, 0] > 0).astype(int)
+    with pytest.warns(ConvergenceWarning, match="have the same target"):
+        skreg.RegularizedMLPClassifier((8,), class_weight={1: 0}, **given).fit(
+            X, classes
+        )
+
+
+def test_the_only_target_found_says_nothing(recwarn):
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    skreg.RegularizedMLPRegressor(random_state=0).fit(X, np.full(60, 5.0))
+    given = {"class_weight": {1: 0}, "random_state": 0}
+    skreg.RegularizedMLPClassifier(**given).fit(X, X[:, 0] > 0)
+    assert not [w for w in recwarn if "same target" in str(w.message)]
+
+
+def test_a_strength_that_cross_validation_chose_for_tiny_features():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    choice = RegularizedMLPRegressorCV((), solver="lbfgs", cv=2, alphas=3)
+    with pytest.warns(ConvergenceWarning, match="All features vary little"):
+        choice.fit(1e-8 * X, X[:, 0])

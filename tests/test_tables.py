@@ -173,3 +173,17 @@ def test_it_loads_in_another_process(pipeline, tmp_path):
 def test_the_name_is_public():
     assert skreg.tables.__all__ == ["TableCleaner"]
     assert TableCleaner.__module__ == "skreg.tables"
+
+
+def test_whole_days_have_no_time_of_day():
+    days = pd.to_datetime("2015-01-01") + pd.to_timedelta(range(400), unit="D")
+    read = TableCleaner({"since": "date"}).fit_transform(pd.DataFrame({"since": days}))
+    assert (read["since (day, sin)"] == 0).all()
+    assert (read["since (day, cos)"] == 1).all()
+    assert read["since (week, sin)"].std() > 0.5
+
+
+def test_columns_without_their_kinds_are_refused():
+    table = pd.DataFrame({"age": [1, 2]})
+    with pytest.raises(TypeError, match="columns must be a dict"):
+        TableCleaner(["age"]).fit_transform(table)

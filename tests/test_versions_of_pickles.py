@@ -229,3 +229,12 @@ def test_what_has_no_default_is_refused_in_words(pickled, named):
         pickle.loads(pickled())
     for part in ["before 0.1.0", skreg.__version__, named, "fit it anew"]:
         assert part in str(caught.value)
+
+
+def test_search_space_of_before_the_folders():
+    """Its distributions stood in another module."""
+    space = skreg.search_space("regression", 100, 5)
+    old = pickle.dumps(space, protocol=2).replace(
+        b"skreg._problem.search_space", b"skreg._search_space"
+    )
+    assert repr(pickle.loads(old)).count("Sometimes") == repr(space).count("Sometimes")

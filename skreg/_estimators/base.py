@@ -1,7 +1,7 @@
 """What the two estimators share: parameters, fit, partial_fit.
 
-The way of a fit: values for what is "auto" (``automatic.py``), the parameters checked
-together (`read_settings`), X and y read (``data.py``), the network made
+The way of a fit: values for what is "auto" (``as_view.py``), the parameters checked
+together (`read_settings`), X and y read (``inputs.py``), the network made
 (``building.py``), the validation part split off (``validation.py``), then trained (a
 `Session`, with the loops of ``_training/stochastic.py``), and the fitted attributes set
 (`_publish`). Nothing is changed on the estimator before all checks have passed.
@@ -13,16 +13,16 @@ from functools import partial
 from sklearn.base import BaseEstimator, _fit_context
 
 from skreg._documentation import DocumentationLinkMixin
-from skreg._estimators.automatic import TrainsAsAView
+from skreg._estimators.as_view import TrainsAsAView
 from skreg._estimators.building import BuildsNetwork
 from skreg._estimators.callbacks import (
     CallbackSupportMixin,
     FitCallbacks,
     with_callbacks,
 )
-from skreg._estimators.data import ReadsData
 from skreg._estimators.fine_tunable import FineTunable
 from skreg._estimators.fitted import FittedNetwork
+from skreg._estimators.inputs import ReadsData
 from skreg._estimators.linear import LinearModel
 from skreg._estimators.members import (
     OfOneNetwork,

@@ -32,6 +32,24 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     does not depend on the batch size. Without a hidden layer and with
     ``l2=1 / (C * n_samples)`` it is ``LogisticRegression(C=C)``.
 
+    Its parameters stand in groups, in the order of use:
+
+    - network, what is built: `hidden_layer_sizes`, `activation`, `batch_norm`,
+      `residual`, `skip`, `preprocessing`, `feature_scaling`, `n_members`, `dtype`
+    - target, what is learnt: `class_weight`, `label_smoothing`
+    - penalties, what keeps weights small or zero: `l1`, `l2`, `group_l1`,
+      `feature_groups`, `hierarchy`, `weight_decay`, `weight_decay_schedule`,
+      `max_norm`
+    - noise, what varies in training: `dropout`, `input_dropout`, `dropout_schedule`,
+      `augmentation`, `adversarial`
+    - training, solver, rate and steps: `solver`, `learning_rate`,
+      `learning_rate_init`, `warm_up`, `power_t`, `batch_size`, `shuffle`, `momentum`,
+      `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`, `max_grad_norm`,
+      `weight_averaging`, `max_fun`
+    - end, how long, and what is kept: `max_iter`, `early_stopping`,
+      `validation_fraction`, `scoring`, `n_iter_no_change`, `tol`
+    - call, how it runs: `random_state`, `warm_start`, `verbose`
+
     Parameters
     ----------
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
@@ -43,11 +61,54 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         "mish". The initial weights follow it: LeCun et al.
         (1998) for "selu", Glorot & Bengio (2010) for the others, with a third of the
         variance for "logistic".
-    solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
-        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
-        where it reaches solver precision; it excludes ``dropout``,
-        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
+    batch_norm : bool or {"before", "after"}, default=False
+        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
+        or after the activation. Predictions use running averages, folded into the
+        weights; see ``folded_coefs_``.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
+        it follows a hidden layer of the same width.
+    skip : bool, default=False
+        Whether the inputs are also connected to the outputs by weights of their own:
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
+    preprocessing : {"auto", "robust"} or None, default="auto"
+        How the network reads X: as it is (None), or each feature as
+        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
+        rows: no feature is large, and a value that is far off counts by its logarithm.
+        Dense X is not copied, sparse X is made dense; all else is in X's units. Not
+        with ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in
+        `fit` with hidden layers and "adam", for dense X and for sparse X of up to 512
+        features and 2^27 numbers in all, and beside none of these, nor ``l1`` and
+        ``group_l1``, else None.
+    feature_scaling : float or "auto", default="auto"
+        In [0, 100]. With a value > 0, each feature has a learnt scale, W = diag(s) V of
+        the first layer, and s takes steps of the rate times this value, without decay
+        (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
+        W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
+        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 with hidden layers
+        and "adam" for X that is dense or read so (``preprocessing``) and beside
+        none of these, else 0.
+    n_members : int or "auto", default="auto"
+        Networks that are trained, each from initial weights, with an order of rows,
+        masks and, with ``early_stopping``, validation rows of its own; probabilities
+        are averaged. They are trained in threads, on one copy of X, with the
+        same bits for any number of threads. Each counts as a fit in time and memory.
+        "auto" is 4 where ``hidden_layer_sizes`` is "auto", too, and the solver "adam",
+        else 1.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all arithmetic. "float32" is about twice as fast
+        and as accurate in prediction; "float64" is for comparisons to solver
+        precision.
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes, multiplied into the sample weights, those of validation
+        data too. "balanced" makes the classes' total weights in training equal. Not
+        for multilabel targets.
+    label_smoothing : float or "auto", default="auto"
+        Share of the targets, in [0, 1), that is spread evenly over the classes
+        (Szegedy et al. 2016), in training only; for each label of multilabel targets.
+        "auto" is 0.02 with hidden layers and "adam", but 0 beside ``l1`` or
+        ``group_l1``, else 0.
     l1 : float, array-like of float or "auto", default=0.0
         Strength of the L1 penalty, >= 0, one for all weight matrices or one for each
         (hidden layers + 1, and one more, the last, with ``skip=True``). Applied by a
@@ -81,25 +142,11 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         ``(1 - momentum) * weight_decay``. "auto" is
         0.05 with hidden layers and "adam", but 0 beside ``l1`` or ``group_l1``, whose
         objective it would change; else 0.
-    feature_scaling : float or "auto", default="auto"
-        In [0, 100]. With a value > 0, each feature has a learnt scale, W = diag(s) V of
-        the first layer, and s takes steps of the rate times this value, without decay
-        (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
-        W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
-        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 with hidden layers
-        and "adam" for X that is dense or read so (``preprocessing``) and beside
-        none of these, else 0.
-    preprocessing : {"auto", "robust"} or None, default="auto"
-        How the network reads X: as it is (None), or each feature as
-        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
-        rows: no feature is large, and a value that is far off counts by its logarithm.
-        Dense X is not copied, sparse X is made dense; all else is in X's units. Not
-        with ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in
-        `fit` with hidden layers and "adam", for dense X and for sparse X of up to 512
-        features and 2^27 numbers in all, and beside none of these, nor ``l1`` and
-        ``group_l1``, else None.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
+    max_norm : float, array-like of float or None, default=None
+        Bound > 0 on the norm of each unit's incoming weights, projected after each step
+        (Srivastava et al. 2014); one for all weight matrices or one for each.
     dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
@@ -110,48 +157,19 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     dropout_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``dropout`` and ``input_dropout`` by epoch, taken at the epoch's
         beginning; no rate may reach 1.
-    batch_norm : bool or {"before", "after"}, default=False
-        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
-        or after the activation. Predictions use running averages, folded into the
-        weights; see ``folded_coefs_``.
-    residual : bool, default=False
-        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
-        it follows a hidden layer of the same width.
-    skip : bool, default=False
-        Whether the inputs are also connected to the outputs by weights of their own:
-        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
-        a hidden layer.
-    label_smoothing : float or "auto", default="auto"
-        Share of the targets, in [0, 1), that is spread evenly over the classes
-        (Szegedy et al. 2016), in training only; for each label of multilabel targets.
-        "auto" is 0.02 with hidden layers and "adam", but 0 beside ``l1`` or
-        ``group_l1``, else 0.
-    max_norm : float, array-like of float or None, default=None
-        Bound > 0 on the norm of each unit's incoming weights, projected after each step
-        (Srivastava et al. 2014); one for all weight matrices or one for each.
-    max_grad_norm : float or None, default=None
-        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
-        2013), to which it is shortened before each step.
-    weight_averaging : {"ema", "swa"}, object or None, default=None
-        Predict with an average of the weights: an
-        `~skreg.averaging.ExponentialMovingAverage` or a
-        `~skreg.averaging.StochasticWeightAveraging`.
-    adversarial : object or None, default=None
-        An `~skreg.adversarial.AdversarialTraining`; for dense X.
     augmentation : object, list, callable or None, default=None
         Changes of the training rows, drawn anew for every batch: an object of
         `skreg.augmentation` such as ``Mixup()``, a list of them, or
         ``Compose([(name, object), ...])``. A function ``f(X, rng)`` that returns an
         array of X's shape is called once per epoch; in a list functions come first.
         Needs dense X.
-    class_weight : dict, "balanced" or None, default=None
-        Weights of the classes, multiplied into the sample weights, those of validation
-        data too. "balanced" makes the classes' total weights in training equal. Not
-        for multilabel targets.
-    batch_size : int or "auto", default="auto"
-        Rows of a batch, at most n_samples. "auto" is 200; with hidden layers and "adam"
-        it is the power of two nearest to n_samples / 32, from 16 to 128, and 512 from
-        50,000 rows on.
+    adversarial : object or None, default=None
+        An `~skreg.adversarial.AdversarialTraining`; for dense X.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
+        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
+        where it reaches solver precision; it excludes ``dropout``,
+        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
     learning_rate : str or schedule of `skreg.schedules`, default="auto"
         Schedule of the rate, for "adam" and "sgd":
 
@@ -173,34 +191,40 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
     learning_rate_init : float or "auto", default="auto"
         The rate at the start, or the highest of "one_cycle"; > 0. "auto" is 0.003 for
         "one_cycle" with hidden layers and "adam", else 0.001.
-    power_t : float, default=0.5
-        Exponent of "invscaling", >= 0.
     warm_up : float, default=0.0
         Epochs, >= 0 and not necessarily whole, in which a factor rises linearly from 0
         to 1 step by step. It multiplies any schedule. Each `fit` warms up anew.
-    max_iter : int or "auto", default="auto"
-        Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
-        and a schedule that has an end it is 40, and from 10,000 rows on 400,000 /
-        n_samples, but 6 at least.
+    power_t : float, default=0.5
+        Exponent of "invscaling", >= 0.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch, at most n_samples. "auto" is 200; with hidden layers and "adam"
+        it is the power of two nearest to n_samples / 32, from 16 to 128, and 512 from
+        50,000 rows on.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the order of the rows, the dropout masks and the
-        validation split. The same seed gives the same bits.
-    tol : float, default=1e-4
-        Least gain in training loss (or validation score) that counts as progress; for
-        "lbfgs", the largest element of the projected gradient of the objective at
-        which it stops: by each weight, and by each weight times the standard deviation
-        of its feature. A fit that ends above it warns, unless all that is left to gain
-        is lost in the rounding of the loss.
-    verbose : bool or int, default=False
-        Print one line per epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last fit, its optimizer state included.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterovs_momentum : bool, default=True
         Whether it is Nesterov's.
+    beta_1 : float, default=0.9
+        Decay rate of Adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's mean of the gradient's square, in [0, 1).
+    epsilon : float, default=1e-8
+        Adam's term against division by zero, > 0.
+    max_grad_norm : float or None, default=None
+        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
+        2013), to which it is shortened before each step.
+    weight_averaging : {"ema", "swa"}, object or None, default=None
+        Predict with an average of the weights: an
+        `~skreg.averaging.ExponentialMovingAverage` or a
+        `~skreg.averaging.StochasticWeightAveraging`.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    max_iter : int or "auto", default="auto"
+        Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
+        and a schedule that has an end it is 40, and from 10,000 rows on 400,000 /
+        n_samples, but 6 at least.
     early_stopping : bool or "auto", default="auto"
         Stop when the score on validation data has not improved by ``tol`` for
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
@@ -216,30 +240,24 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
         weights of the rows if it takes ``sample_weight``. A function may return -inf
         for an epoch that cannot be scored; nan and +inf are errors.
-    beta_1 : float, default=0.9
-        Decay rate of Adam's mean of the gradient, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay rate of Adam's mean of the gradient's square, in [0, 1).
-    epsilon : float, default=1e-8
-        Adam's term against division by zero, > 0.
     n_iter_no_change : int, inf or "auto", default="auto"
         Epochs without progress that are waited for; not counted while the network
         still predicts its training rows like a constant. "auto" is 10; with hidden
         layers, "adam" and a schedule that has an end 3/8 of ``max_iter``, rounded up,
         but 5 at least.
-    max_fun : int, default=15000
-        Most evaluations of the objective by "lbfgs".
-    n_members : int or "auto", default="auto"
-        Networks that are trained, each from initial weights, with an order of rows,
-        masks and, with ``early_stopping``, validation rows of its own; probabilities
-        are averaged. They are trained in threads, on one copy of X, with the
-        same bits for any number of threads. Each counts as a fit in time and memory.
-        "auto" is 4 where ``hidden_layer_sizes`` is "auto", too, and the solver "adam",
-        else 1.
-    dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all arithmetic. "float32" is about twice as fast
-        and as accurate in prediction; "float64" is for comparisons to solver
-        precision.
+    tol : float, default=1e-4
+        Least gain in training loss (or validation score) that counts as progress; for
+        "lbfgs", the largest element of the projected gradient of the objective at
+        which it stops: by each weight, and by each weight times the standard deviation
+        of its feature. A fit that ends above it warns, unless all that is left to gain
+        is lost in the rounding of the loss.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the order of the rows, the dropout masks and the
+        validation split. The same seed gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit, its optimizer state included.
+    verbose : bool or int, default=False
+        Print one line per epoch.
 
     Attributes
     ----------
@@ -377,101 +395,107 @@ class RegularizedMLPClassifier(ClassifierMixin, BaseRegularizedMLP):
         hidden_layer_sizes="auto",
         activation="relu",
         *,
-        solver="adam",
+        batch_norm=False,
+        residual=False,
+        skip=False,
+        preprocessing="auto",
+        feature_scaling="auto",
+        n_members="auto",
+        dtype="float32",
+        # target: what is learnt
+        class_weight=None,
+        label_smoothing="auto",
+        # penalties: what keeps weights small or zero
         l1=0.0,
         l2=1e-4,
         group_l1=0.0,
         feature_groups=None,
         hierarchy=None,
         weight_decay="auto",
-        feature_scaling="auto",
-        preprocessing="auto",
         weight_decay_schedule=None,
+        max_norm=None,
+        # noise: what varies in training
         dropout="auto",
         input_dropout=0.0,
         dropout_schedule=None,
-        batch_norm=False,
-        residual=False,
-        skip=False,
-        label_smoothing="auto",
-        max_norm=None,
-        max_grad_norm=None,
-        weight_averaging=None,
-        adversarial=None,
         augmentation=None,
-        class_weight=None,
-        batch_size="auto",
+        adversarial=None,
+        # training: solver, rate and steps
+        solver="adam",
         learning_rate="auto",
         learning_rate_init="auto",
-        power_t=0.5,
         warm_up=0.0,
-        max_iter="auto",
+        power_t=0.5,
+        batch_size="auto",
         shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
         momentum=0.9,
         nesterovs_momentum=True,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        scoring="loss",
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change="auto",
+        max_grad_norm=None,
+        weight_averaging=None,
         max_fun=15000,
-        n_members="auto",
-        dtype="float32",
+        # end: how long, and what is kept
+        max_iter="auto",
+        early_stopping="auto",
+        validation_fraction=0.1,
+        scoring="loss",
+        n_iter_no_change="auto",
+        tol=1e-4,
+        # call: how it runs
+        random_state=None,
+        warm_start=False,
+        verbose=False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
-        self.solver = solver
+        self.batch_norm = batch_norm
+        self.residual = residual
+        self.skip = skip
+        self.preprocessing = preprocessing
+        self.feature_scaling = feature_scaling
+        self.n_members = n_members
+        self.dtype = dtype
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
         self.l1 = l1
         self.l2 = l2
         self.group_l1 = group_l1
         self.feature_groups = feature_groups
         self.hierarchy = hierarchy
         self.weight_decay = weight_decay
-        self.feature_scaling = feature_scaling
-        self.preprocessing = preprocessing
         self.weight_decay_schedule = weight_decay_schedule
+        self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.dropout_schedule = dropout_schedule
-        self.batch_norm = batch_norm
-        self.residual = residual
-        self.skip = skip
-        self.label_smoothing = label_smoothing
-        self.max_norm = max_norm
-        self.max_grad_norm = max_grad_norm
-        self.weight_averaging = weight_averaging
-        self.adversarial = adversarial
         self.augmentation = augmentation
-        self.class_weight = class_weight
-        self.batch_size = batch_size
+        self.adversarial = adversarial
+        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
         self.warm_up = warm_up
-        self.max_iter = max_iter
+        self.power_t = power_t
+        self.batch_size = batch_size
         self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.scoring = scoring
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
         self.max_fun = max_fun
-        self.n_members = n_members
-        self.dtype = dtype
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -60,7 +60,7 @@ class LinearModel:
 
     def _linear_map(self, name):
         """(W, b) with x W + b the raw output in the target's unit, for all features."""
-        self._check_fitted()
+        self._check_fitted(name)
         _refuse_hidden_layers(
             self, name, "Read coefs_ and intercepts_, one array per layer."
         )

@@ -403,7 +403,9 @@ class PathTraining:
         settings, now = problem.settings, network.weights()
         network.set_weights(weights)
         verdict = Verdict(problem)
-        excuse = 0.0 if chosen and verdict.columns.ill_scaled else alpha
+        columns = verdict.columns
+        is_the_scales = chosen and (columns.ill_scaled or columns.tiny)
+        excuse = 0.0 if is_the_scales else alpha
         problem.settings = self._with_strength(excuse)
         warn_of(self.complaint, verdict, self.model)
         problem.settings = settings

@@ -6,6 +6,7 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin, _fit_context
+from sklearn.exceptions import DataConversionWarning
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
@@ -17,13 +18,14 @@ from skreg._estimators.transaction import atomic, settled
 from skreg._problem.data import kernel_weights, used_rows
 from skreg._problem.losses import REGRESSION_LOSSES
 from skreg._problem.parameters import CONSTRAINTS, POSITIVE, trains_epoch_by_epoch
-from skreg._problem.reading import refuse_objects, refuse_times
+from skreg._problem.reading import LOST, refuse_objects, refuse_times
 from skreg._problem.target_scale import (
     FEWEST_ROWS,
     LogLevel,
     TargetMoments,
     TargetScale,
     last_calls,
+    power_of_two,
 )
 from skreg._training.scoring import values_for_r2, weights_for_metrics
 from skreg._training.stochastic import ValidationLoss
@@ -43,6 +45,24 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     is ``Ridge(alpha=a)``, and ``l1=a * r, l2=a * (1 - r)`` is
     ``ElasticNet(alpha=a, l1_ratio=r)``.
 
+    Its parameters stand in groups, in the order of use:
+
+    - network, what is built: `hidden_layer_sizes`, `activation`, `batch_norm`,
+      `residual`, `skip`, `preprocessing`, `feature_scaling`, `n_members`, `dtype`
+    - target, what is learnt: `loss`, `quantile`, `huber_delta`, `standardize_target`
+    - penalties, what keeps weights small or zero: `l1`, `l2`, `group_l1`,
+      `feature_groups`, `hierarchy`, `weight_decay`, `weight_decay_schedule`,
+      `max_norm`
+    - noise, what varies in training: `dropout`, `input_dropout`, `dropout_schedule`,
+      `augmentation`, `adversarial`
+    - training, solver, rate and steps: `solver`, `learning_rate`,
+      `learning_rate_init`, `warm_up`, `power_t`, `batch_size`, `shuffle`, `momentum`,
+      `nesterovs_momentum`, `beta_1`, `beta_2`, `epsilon`, `max_grad_norm`,
+      `weight_averaging`, `max_fun`
+    - end, how long, and what is kept: `max_iter`, `early_stopping`,
+      `validation_fraction`, `scoring`, `n_iter_no_change`, `tol`
+    - call, how it runs: `random_state`, `warm_start`, `verbose`
+
     Parameters
     ----------
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
@@ -54,11 +74,45 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         "mish". The initial weights follow it: LeCun et al.
         (1998) for "selu", Glorot & Bengio (2010) for the others, with a third of the
         variance for "logistic".
-    solver : {"adam", "sgd", "lbfgs"}, default="adam"
-        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
-        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
-        where it reaches solver precision; it excludes ``dropout``,
-        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
+    batch_norm : bool or {"before", "after"}, default=False
+        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
+        or after the activation. Predictions use running averages, folded into the
+        weights; see ``folded_coefs_``.
+    residual : bool, default=False
+        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
+        it follows a hidden layer of the same width.
+    skip : bool, default=False
+        Whether the inputs are also connected to the outputs by weights of their own:
+        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
+        a hidden layer.
+    preprocessing : {"auto", "robust"} or None, default="auto"
+        How the network reads X: as it is (None), or each feature as
+        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
+        rows: no feature is large, and a value that is far off counts by its logarithm.
+        Dense X is not copied, sparse X is made dense; all else is in X's units. Not
+        with ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in
+        `fit` with hidden layers and "adam", for dense X and for sparse X of up to 512
+        features and 2^27 numbers in all, and beside none of these, nor ``l1`` and
+        ``group_l1``, else None.
+    feature_scaling : float or "auto", default="auto"
+        In [0, 100]. With a value > 0, each feature has a learnt scale, W = diag(s) V of
+        the first layer, and s takes steps of the rate times this value, without decay
+        (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
+        W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
+        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 with hidden layers
+        and "adam" for X that is dense or read so (``preprocessing``) and beside
+        none of these, else 0.
+    n_members : int or "auto", default="auto"
+        Networks that are trained, each from initial weights, with an order of rows,
+        masks and, with ``early_stopping``, validation rows of its own; values are
+        averaged. They are trained in threads, on one copy of X, with the
+        same bits for any number of threads. Each counts as a fit in time and memory.
+        "auto" is 4 where ``hidden_layer_sizes`` is "auto", too, and the solver "adam",
+        else 1.
+    dtype : {"float32", "float64"}, default="float32"
+        Type of the weights and of all arithmetic. "float32" is about twice as fast
+        and as accurate in prediction; "float64" is for comparisons to solver
+        precision.
     loss : str, default="squared_error"
         "squared_error" (half of it), "absolute_error", "huber", "quantile", "poisson"
         (y >= 0) or "gamma" (y > 0). The last two predict ``exp(f(x))``.
@@ -106,25 +160,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         ``(1 - momentum) * weight_decay``. "auto" is
         0.05 with hidden layers and "adam", but 0 beside ``l1`` or ``group_l1``, whose
         objective it would change; else 0.
-    feature_scaling : float or "auto", default="auto"
-        In [0, 100]. With a value > 0, each feature has a learnt scale, W = diag(s) V of
-        the first layer, and s takes steps of the rate times this value, without decay
-        (after Holzmueller et al. 2024). ``coefs_[0]`` is W, and the objective that of
-        W. Needs "adam"; not with ``group_l1``, ``hierarchy`` and "auto" strengths, nor
-        with ``l1`` and ``max_norm`` of the first layer. "auto" is 6 with hidden layers
-        and "adam" for X that is dense or read so (``preprocessing``) and beside
-        none of these, else 0.
-    preprocessing : {"auto", "robust"} or None, default="auto"
-        How the network reads X: as it is (None), or each feature as
-        3 asinh(z / 3) of z = (x - median) / (distance of the quartiles) in the training
-        rows: no feature is large, and a value that is far off counts by its logarithm.
-        Dense X is not copied, sparse X is made dense; all else is in X's units. Not
-        with ``adversarial`` and objects of ``augmentation``. "auto" is "robust" in
-        `fit` with hidden layers and "adam", for dense X and for sparse X of up to 512
-        features and 2^27 numbers in all, and beside none of these, nor ``l1`` and
-        ``group_l1``, else None.
     weight_decay_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``weight_decay`` by epoch, taken at the epoch's beginning.
+    max_norm : float, array-like of float or None, default=None
+        Bound > 0 on the norm of each unit's incoming weights, projected after each step
+        (Srivastava et al. 2014); one for all weight matrices or one for each.
     dropout : float, array-like of float or "auto", default="auto"
         Probability, in [0, 1), that a hidden unit is left out of a training step
         (Srivastava et al. 2014), one for all or one per hidden layer. Units kept are
@@ -135,39 +175,19 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     dropout_schedule : schedule of `skreg.schedules` or None, default=None
         Factor on ``dropout`` and ``input_dropout`` by epoch, taken at the epoch's
         beginning; no rate may reach 1.
-    batch_norm : bool or {"before", "after"}, default=False
-        Batch normalization of the hidden layers (Ioffe & Szegedy 2015), before (True)
-        or after the activation. Predictions use running averages, folded into the
-        weights; see ``folded_coefs_``.
-    residual : bool, default=False
-        Whether a hidden layer adds its input to its output (He et al. 2016), wherever
-        it follows a hidden layer of the same width.
-    skip : bool, default=False
-        Whether the inputs are also connected to the outputs by weights of their own:
-        f(x) = net(x) + x ``skip_coef_`` (Cheng et al. 2016). They start at zero. Needs
-        a hidden layer.
-    max_norm : float, array-like of float or None, default=None
-        Bound > 0 on the norm of each unit's incoming weights, projected after each step
-        (Srivastava et al. 2014); one for all weight matrices or one for each.
-    max_grad_norm : float or None, default=None
-        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
-        2013), to which it is shortened before each step.
-    weight_averaging : {"ema", "swa"}, object or None, default=None
-        Predict with an average of the weights: an
-        `~skreg.averaging.ExponentialMovingAverage` or a
-        `~skreg.averaging.StochasticWeightAveraging`.
-    adversarial : object or None, default=None
-        An `~skreg.adversarial.AdversarialTraining`; for dense X.
     augmentation : object, list, callable or None, default=None
         Changes of the training rows, drawn anew for every batch: an object of
         `skreg.augmentation` such as ``Mixup()``, a list of them, or
         ``Compose([(name, object), ...])``. A function ``f(X, rng)`` that returns an
         array of X's shape is called once per epoch; in a list functions come first.
         Needs dense X.
-    batch_size : int or "auto", default="auto"
-        Rows of a batch, at most n_samples. "auto" is 200; with hidden layers and "adam"
-        it is the power of two nearest to n_samples / 32, from 16 to 128, and 512 from
-        50,000 rows on.
+    adversarial : object or None, default=None
+        An `~skreg.adversarial.AdversarialTraining`; for dense X.
+    solver : {"adam", "sgd", "lbfgs"}, default="adam"
+        Adam (Kingma & Ba 2015), stochastic gradient descent with momentum, or SciPy's
+        L-BFGS-B on the full batch. The last is for small data and for no hidden layer,
+        where it reaches solver precision; it excludes ``dropout``,
+        ``input_dropout``, ``augmentation``, ``weight_decay`` and ``early_stopping``.
     learning_rate : str or schedule of `skreg.schedules`, default="auto"
         Schedule of the rate, for "adam" and "sgd":
 
@@ -189,34 +209,40 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
     learning_rate_init : float or "auto", default="auto"
         The rate at the start, or the highest of "one_cycle"; > 0. "auto" is 0.005 for
         "one_cycle" with hidden layers and "adam", else 0.001.
-    power_t : float, default=0.5
-        Exponent of "invscaling", >= 0.
     warm_up : float, default=0.0
         Epochs, >= 0 and not necessarily whole, in which a factor rises linearly from 0
         to 1 step by step. It multiplies any schedule. Each `fit` warms up anew.
-    max_iter : int or "auto", default="auto"
-        Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
-        and a schedule that has an end it is 60, and from 10,000 rows on 600,000 /
-        n_samples, but 6 at least.
+    power_t : float, default=0.5
+        Exponent of "invscaling", >= 0.
+    batch_size : int or "auto", default="auto"
+        Rows of a batch, at most n_samples. "auto" is 200; with hidden layers and "adam"
+        it is the power of two nearest to n_samples / 32, from 16 to 128, and 512 from
+        50,000 rows on.
     shuffle : bool, default=True
         Whether each epoch takes the rows in a new order.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights, the order of the rows, the dropout masks and the
-        validation split. The same seed gives the same bits.
-    tol : float, default=1e-4
-        Least gain in training loss (or validation score) that counts as progress; for
-        "lbfgs", the largest element of the projected gradient of the objective at
-        which it stops: by each weight, and by each weight times the standard deviation
-        of its feature. A fit that ends above it warns, unless all that is left to gain
-        is lost in the rounding of the loss.
-    verbose : bool or int, default=False
-        Print one line per epoch.
-    warm_start : bool, default=False
-        Whether `fit` goes on from the last fit, its optimizer state included.
     momentum : float, default=0.9
         Momentum of "sgd", in [0, 1).
     nesterovs_momentum : bool, default=True
         Whether it is Nesterov's.
+    beta_1 : float, default=0.9
+        Decay rate of Adam's mean of the gradient, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay rate of Adam's mean of the gradient's square, in [0, 1).
+    epsilon : float, default=1e-8
+        Adam's term against division by zero, > 0.
+    max_grad_norm : float or None, default=None
+        Bound > 0 on the norm of the loss's gradient by all parameters (Pascanu et al.
+        2013), to which it is shortened before each step.
+    weight_averaging : {"ema", "swa"}, object or None, default=None
+        Predict with an average of the weights: an
+        `~skreg.averaging.ExponentialMovingAverage` or a
+        `~skreg.averaging.StochasticWeightAveraging`.
+    max_fun : int, default=15000
+        Most evaluations of the objective by "lbfgs".
+    max_iter : int or "auto", default="auto"
+        Most epochs, or iterations of "lbfgs". "auto" is 200; with hidden layers, "adam"
+        and a schedule that has an end it is 60, and from 10,000 rows on 600,000 /
+        n_samples, but 6 at least.
     early_stopping : bool or "auto", default="auto"
         Stop when the score on validation data has not improved by ``tol`` for
         ``n_iter_no_change`` epochs, and restore the weights of the best epoch.
@@ -230,30 +256,24 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         any scorer of scikit-learn, or a function of (estimator, X, y). It is given the
         weights of the rows if it takes ``sample_weight``. A function may return -inf
         for an epoch that cannot be scored; nan and +inf are errors.
-    beta_1 : float, default=0.9
-        Decay rate of Adam's mean of the gradient, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay rate of Adam's mean of the gradient's square, in [0, 1).
-    epsilon : float, default=1e-8
-        Adam's term against division by zero, > 0.
     n_iter_no_change : int, inf or "auto", default="auto"
         Epochs without progress that are waited for; not counted while the network
         still predicts its training rows like a constant. "auto" is 10; with hidden
         layers, "adam" and a schedule that has an end 3/8 of ``max_iter``, rounded up,
         but 5 at least.
-    max_fun : int, default=15000
-        Most evaluations of the objective by "lbfgs".
-    n_members : int or "auto", default="auto"
-        Networks that are trained, each from initial weights, with an order of rows,
-        masks and, with ``early_stopping``, validation rows of its own; values are
-        averaged. They are trained in threads, on one copy of X, with the
-        same bits for any number of threads. Each counts as a fit in time and memory.
-        "auto" is 4 where ``hidden_layer_sizes`` is "auto", too, and the solver "adam",
-        else 1.
-    dtype : {"float32", "float64"}, default="float32"
-        Type of the weights and of all arithmetic. "float32" is about twice as fast
-        and as accurate in prediction; "float64" is for comparisons to solver
-        precision.
+    tol : float, default=1e-4
+        Least gain in training loss (or validation score) that counts as progress; for
+        "lbfgs", the largest element of the projected gradient of the objective at
+        which it stops: by each weight, and by each weight times the standard deviation
+        of its feature. A fit that ends above it warns, unless all that is left to gain
+        is lost in the rounding of the loss.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights, the order of the rows, the dropout masks and the
+        validation split. The same seed gives the same bits.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the last fit, its optimizer state included.
+    verbose : bool or int, default=False
+        Print one line per epoch.
 
     Attributes
     ----------
@@ -403,58 +423,70 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         hidden_layer_sizes="auto",
         activation="relu",
         *,
-        solver="adam",
+        batch_norm=False,
+        residual=False,
+        skip=False,
+        preprocessing="auto",
+        feature_scaling="auto",
+        n_members="auto",
+        dtype="float32",
+        # target: what is learnt
         loss="squared_error",
         quantile=0.5,
         huber_delta=1.35,
         standardize_target=True,
+        # penalties: what keeps weights small or zero
         l1=0.0,
         l2=1e-4,
         group_l1=0.0,
         feature_groups=None,
         hierarchy=None,
         weight_decay="auto",
-        feature_scaling="auto",
-        preprocessing="auto",
         weight_decay_schedule=None,
+        max_norm=None,
+        # noise: what varies in training
         dropout="auto",
         input_dropout=0.0,
         dropout_schedule=None,
-        batch_norm=False,
-        residual=False,
-        skip=False,
-        max_norm=None,
-        max_grad_norm=None,
-        weight_averaging=None,
-        adversarial=None,
         augmentation=None,
-        batch_size="auto",
+        adversarial=None,
+        # training: solver, rate and steps
+        solver="adam",
         learning_rate="auto",
         learning_rate_init="auto",
-        power_t=0.5,
         warm_up=0.0,
-        max_iter="auto",
+        power_t=0.5,
+        batch_size="auto",
         shuffle=True,
-        random_state=None,
-        tol=1e-4,
-        verbose=False,
-        warm_start=False,
         momentum=0.9,
         nesterovs_momentum=True,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        scoring="loss",
         beta_1=0.9,
         beta_2=0.999,
         epsilon=1e-8,
-        n_iter_no_change="auto",
+        max_grad_norm=None,
+        weight_averaging=None,
         max_fun=15000,
-        n_members="auto",
-        dtype="float32",
+        # end: how long, and what is kept
+        max_iter="auto",
+        early_stopping="auto",
+        validation_fraction=0.1,
+        scoring="loss",
+        n_iter_no_change="auto",
+        tol=1e-4,
+        # call: how it runs
+        random_state=None,
+        warm_start=False,
+        verbose=False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
-        self.solver = solver
+        self.batch_norm = batch_norm
+        self.residual = residual
+        self.skip = skip
+        self.preprocessing = preprocessing
+        self.feature_scaling = feature_scaling
+        self.n_members = n_members
+        self.dtype = dtype
         self.loss = loss
         self.quantile = quantile
         self.huber_delta = huber_delta
@@ -465,43 +497,37 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         self.feature_groups = feature_groups
         self.hierarchy = hierarchy
         self.weight_decay = weight_decay
-        self.feature_scaling = feature_scaling
-        self.preprocessing = preprocessing
         self.weight_decay_schedule = weight_decay_schedule
+        self.max_norm = max_norm
         self.dropout = dropout
         self.input_dropout = input_dropout
         self.dropout_schedule = dropout_schedule
-        self.batch_norm = batch_norm
-        self.residual = residual
-        self.skip = skip
-        self.max_norm = max_norm
-        self.max_grad_norm = max_grad_norm
-        self.weight_averaging = weight_averaging
-        self.adversarial = adversarial
         self.augmentation = augmentation
-        self.batch_size = batch_size
+        self.adversarial = adversarial
+        self.solver = solver
         self.learning_rate = learning_rate
         self.learning_rate_init = learning_rate_init
-        self.power_t = power_t
         self.warm_up = warm_up
-        self.max_iter = max_iter
+        self.power_t = power_t
+        self.batch_size = batch_size
         self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
         self.momentum = momentum
         self.nesterovs_momentum = nesterovs_momentum
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.scoring = scoring
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
-        self.n_iter_no_change = n_iter_no_change
+        self.max_grad_norm = max_grad_norm
+        self.weight_averaging = weight_averaging
         self.max_fun = max_fun
-        self.n_members = n_members
-        self.dtype = dtype
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
 
     @available_unless_it_raises(trains_epoch_by_epoch)
     @atomic
@@ -575,11 +601,11 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         if not hasattr(self, "members_"):
             raise ValueError(
                 "return_std=True needs several networks, whose predictions differ; "
-                f"this estimator was fitted with one (n_members={self.n_members!r}). "
-                "Fit it with n_members=4, for example."
+                "this estimator was fitted with one network. Fit a "
+                "RegularizedMLPRegressor with n_members=4, for example."
             )
-        return self._values(X), np.std(
-            [member._values(X) for member in self.members_], axis=0
+        return self._values(X), spread_of(
+            [member._values(X) for member in self.members_]
         )
 
     def _values(self, X):
@@ -656,6 +682,30 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         in_use = targets if weights is None else targets[weights > 0]
         self._check_magnitude(loss, in_use, first)
         return targets, y.shape[1]
+
+    def _warn_of_targets(self, y):
+        y = as_columns(y)
+        # smaller ones are refused
+        smallest = np.sqrt(np.finfo(np.dtype(self.dtype)).tiny)
+        with np.errstate(all="ignore"):
+            mean, spread = y.mean(axis=0), y.std(axis=0)
+            lost = (y - y.astype(np.float32)).std(axis=0) > LOST * spread
+            lost &= np.abs(y).max(axis=0) > smallest
+        if not self._standardizes and self.dtype == "float32" and lost.any():
+            j = int(np.flatnonzero(lost)[0])
+            warnings.warn(
+                f"float32 rounds away what varies in y (mean {mean[j]:.3g}, standard "
+                f"deviation {spread[j]:.3g}). Set standardize_target=True or "
+                "dtype='float64', or subtract the mean.",
+                DataConversionWarning,
+            )
+        if self.loss == "poisson" and smallest < mean.min() < SMALL_COUNTS:
+            warnings.warn(
+                f"The mean of y is {mean.min():.3g}. The Poisson loss has the unit of "
+                "y, so that penalties such as l2, and tol, weigh as much more as y is "
+                f"smaller. Multiply y by a constant such as {1 / mean.min():.0g}, or "
+                "lower l2 and tol in proportion."
+            )
 
     @property
     def _standardizes(self):
@@ -826,6 +876,10 @@ class RegularizedMLPRegressor(MultiOutputMixin, RegressorMixin, BaseRegularizedM
         return None
 
 
+# Mean of counts below which default penalties and tol are out of proportion.
+SMALL_COUNTS = 1e-3
+
+
 def losses_of_outputs(network, change, data):
     """The losses of a network as it is, and of one whose outputs are changed."""
     changed = copy.deepcopy(network)
@@ -836,4 +890,20 @@ def losses_of_outputs(network, change, data):
 
 def as_columns(y):
     """Values as float64 of shape (n, n_outputs)."""
-    return np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    with np.errstate(over="ignore"):
+        columns = np.asarray(y, dtype=np.float64).reshape(len(y), -1)
+    if not np.isfinite(columns).all():
+        j = int(np.flatnonzero(~np.isfinite(columns).all(axis=1))[0])
+        raise ValueError(
+            f"y must be finite numbers of float64; got {np.asarray(y)[j]!r} in row "
+            f"{j}. Change the unit of y, or leave the row out."
+        )
+    return columns
+
+
+def spread_of(predictions):
+    """The standard deviation of arrays of one shape, for numbers of any size."""
+    predictions = np.asarray(predictions)
+    unit = power_of_two(np.abs(predictions).max(initial=0.0))
+    with np.errstate(over="ignore"):
+        return unit * np.std(predictions / unit, axis=0)

@@ -39,6 +39,10 @@ class ReadsTargets(metaclass=ABCMeta):
         """
         return None
 
+    def _warn_of_targets(self, y):
+        """Say what of y, as it was read, will give trouble."""
+        return None
+
     @abstractmethod
     def _loss(self):
         """The Loss for the targets that were encoded, and its parameter."""

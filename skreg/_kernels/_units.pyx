@@ -154,10 +154,6 @@ def vector_function(name, const real[::1] x):
             y[i] = vecmath.log1p_unit(x[i])
         elif name == "logistic":
             y[i] = vecmath.logistic(x[i])
-        elif name == "log":
-            y[i] = vecmath.log(x[i])
-        elif name == "log1p_unit":
-            y[i] = vecmath.log1p_unit(x[i])
         else:
             y[i] = vecmath.normal_cdf(x[i])
     return np.asarray(y)

@@ -175,7 +175,7 @@ cdef inline void scatter(
     The iterate keeps the bound of a hierarchy, but Nesterov's point may exceed it.
     Cutting the point at the bound would couple all hidden weights to the velocity of a
     few small weights of theta, and training would diverge. So the iterates replace
-    Nesterov's points at the end of an epoch (skreg/_training/hierarchy.py).
+    Nesterov's points at the end of an epoch (skreg/_training/iterates.py).
     """
     cdef real* v = <real*> optimizer.first
     cdef real u

@@ -17,7 +17,7 @@ l1 = 0 step 4 changes no bit.
 `Optimizer.adam` tells the optimizers apart; there is no registry. Another optimizer
 needs its state in `Optimizer`, its steps in this file, with l1 and without, its metric
 in feature_groups.pxd and skreg/_training/adaptive.py, its iterate in
-skreg/_training/hierarchy.py, the copy of its fields in `run_epoch` of _engine.pyx, and
+skreg/_training/iterates.py, the copy of its fields in `run_epoch` of _engine.pyx, and
 its name and arrays in skreg/_problem/optimizers.py.
 """
 

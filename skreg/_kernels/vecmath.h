@@ -1,5 +1,6 @@
-/* exp, expm1, tanh, log, erf, sine and cosine without branches or library calls, so
- * that compilers turn a loop over them into vector instructions. The file of the
+/* exp, expm1, tanh, log, the normal distribution, sine and cosine without branches or
+ * library calls (except the normal distribution in double), so that compilers turn a
+ * loop over them into vector instructions. The file of the
  * functions is included once per type: REAL is the type, BITS the integer type of its
  * width.
  *

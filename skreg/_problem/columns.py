@@ -131,6 +131,11 @@ class Columns:
         """Whether training has a hard time with them."""
         return bool(self.far.any() or self.large.any() or self.uneven)
 
+    @property
+    def tiny(self):
+        """Whether all features vary little, so that their slopes are large weights."""
+        return bool(0 < np.where(self.constant, 0.0, self.spread).max() < TINY)
+
     @cached_property
     def _standardised_targets(self):
         """Targets with mean 0 and variance 1 in each output, and these variances."""

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array
 
-from skreg._problem.reading import refuse_times
+from skreg._problem.reading import refuse_masked, refuse_times
 from skreg._problem.target_scale import (
     TargetScale as TargetScale,  # where older pickles look
 )
@@ -35,6 +35,7 @@ def check_weights(sample_weight, X, name="sample_weight"):
     """
     if sample_weight is None:
         return None
+    refuse_masked(sample_weight, name)
     if isinstance(sample_weight, Real):
         sample_weight = np.full(X.shape[0], float(sample_weight))
     refuse_times(sample_weight, name)

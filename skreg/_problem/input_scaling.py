@@ -30,7 +30,9 @@ def preprocessing_of(network):
 
 def is_narrow(X):
     """Whether sparse X costs little as a dense copy, in time and in memory."""
-    return X.shape[1] <= MOST_DENSE_FEATURES and math.prod(X.shape) <= MOST_DENSE
+    # of any other number of axes it is refused where it is read
+    n_features = X.shape[-1]
+    return n_features <= MOST_DENSE_FEATURES and math.prod(X.shape) <= MOST_DENSE
 
 
 def densely(X):

@@ -22,6 +22,8 @@ TIMES = frozenset("mM")
 # standard deviation that is too much.
 LOOKED_AT = 256
 LOST = 0.25
+# Columns of sparse X up to which these rows are made dense for it.
+MOST_LOOKED_AT = 4096
 
 # For scikit-learn y=None is a y that is missing.
 NO_Y = "no_validation"
@@ -56,10 +58,12 @@ def read_data(estimator, X, y=NO_Y, **rules):
     DataConversionWarning
         If y has one column.
     """
+    refuse_masked(X, "X")
     refuse_times(X, "X")
     check_indices(X)
     without_y = isinstance(y, str) and y == NO_Y
     if not without_y:
+        refuse_masked(y, "y")
         if is_regressor(estimator):
             refuse_times(y, "y")
         refuse_objects(y, "y", labels=not is_regressor(estimator))
@@ -93,15 +97,23 @@ def warn_of_lost_digits(given, read, names):
         some rows, evenly spaced.
     """
     dtype = getattr(given, "dtype", None)
-    if read.dtype != np.float32 or hasattr(read, "indptr") or dtype == np.float32:
+    if read.dtype != np.float32 or dtype == np.float32:
         return
-    rows = np.unique(np.linspace(0, len(read) - 1, LOOKED_AT).astype(np.intp))
+    rows = np.linspace(0, read.shape[0] - 1, LOOKED_AT).astype(np.intp)
+    rows = np.unique(rows)
     if hasattr(given, "iloc"):
         given = given.iloc[rows]
     elif isinstance(given, np.ndarray):
         given = given[rows]
+    elif isinstance(given, list | tuple):
+        given = [given[i] for i in rows]
+    elif sparse.issparse(given):
+        if given.shape[1] > MOST_LOOKED_AT:
+            return
+        given, read = given.tocsr()[rows].toarray(), read[rows].toarray()
+        rows = np.arange(len(given))
     else:
-        # lists and other frames, which are not made for rows in between
+        # other frames, which are not made for rows in between
         return
     with np.errstate(all="ignore"):
         given = np.asarray(given, dtype=np.float64)
@@ -136,6 +148,16 @@ def one_dimensional(y):
     if hasattr(y, "toarray"):
         y = y.toarray()
     return y.ravel()
+
+
+def refuse_masked(values, name):
+    """Raise ValueError for a masked array: its masked values would be read as data."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise ValueError(
+            f"{name} is a masked array with {int(np.ma.getmaskarray(values).sum())} "
+            "masked values, which skreg does not leave out. Fill them, for example "
+            "with .filled(np.nan) and SimpleImputer, or leave these rows out."
+        )
 
 
 def refuse_times(values, name):
@@ -173,7 +195,7 @@ def refuse_objects(values, name, *, labels):
         values, which must be numbers.
     """
     # a y that is not there is validate_data's to say
-    if values is None or is_plain(values) or hasattr(values, "indptr"):
+    if values is None or is_plain(values) or sparse.issparse(values):
         return
     try:
         array = np.asarray(values)
@@ -224,7 +246,7 @@ def is_number(value):
     """Whether an object can be read as a number."""
     try:
         float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 

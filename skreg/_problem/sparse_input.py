@@ -22,6 +22,11 @@ def check_indices(X, name="X"):
     """
     if not sparse.issparse(X):
         return
+    if len(X.shape) != 2:
+        raise ValueError(
+            f"Expected 2D sparse {name}, got shape {X.shape} instead. Reshape it to "
+            "(n_samples, n_features)."
+        )
     if X.format in ("csr", "csc", "bsr"):
         _check_compressed(X, name)
     elif X.format == "coo":

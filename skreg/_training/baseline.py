@@ -88,12 +88,12 @@ class Baseline:
         self.loss = LossOfOutputs(network, targets, weights)
         n_outputs = network.layer_sizes[-1]
         with np.errstate(all="ignore"):
-            self.constant = self.of_outputs(
-                np.tile(self._best_constant(targets, weights), (len(targets), 1))
-            )
+            self.level = self._best_constant(targets, weights)
+            self.constant = self.of_outputs(np.tile(self.level, (len(targets), 1)))
             room = self.constant - self._of_targets(targets, n_outputs)
-        # losses of the order of one, or of the targets' unit
-        enough = room > 1e-10 * max(abs(self.constant), np.finfo(np.float64).tiny)
+        # beyond rounding: with a log link the constant's loss has the logarithm of the
+        # level in it, beside which a small variation is little
+        enough = room > 1e-13 * max(abs(self.constant), np.finfo(np.float64).tiny)
         enough = enough and np.isfinite(room)
         self.room = 0.0 if not enough or is_nearly_constant(targets, weights) else room
 
@@ -144,6 +144,22 @@ class Baseline:
             uniform = (-log_expit(-raw) - raw / 2).sum(axis=1)
         uniform = float(np.average(uniform, weights=self.weights))
         return loss + self.smoothing * (uniform - loss)
+
+    def is_far_from_constant(self, loss):
+        """Whether a loss is clearly above the constant's, where that is all there is.
+
+        Clearly is more than a guess without any data would lose: the logarithm of the
+        number of classes, or half the square of the targets' scale.
+        """
+        if self.network.loss.out_activation == "softmax":
+            guess = np.log(self.network.layer_sizes[-1])
+        elif self.network.loss.out_activation == "logistic":
+            guess = np.log(2)
+        elif self.network.loss.out_activation == "identity":
+            guess = 0.5 * max(1.0, float(np.square(self.level).max()))
+        else:
+            return False
+        return not loss - self.constant <= guess
 
     def explained(self, loss):
         """D2 of a loss; NaN where there is nothing to explain."""

@@ -125,9 +125,9 @@ class Verdict:
 
     def complaint(self):
         """What there is to say against the network as it is, or None."""
+        if not self.baseline.room:
+            return self._complaint_about_a_constant()
         explained = self.explained_now()
-        if np.isnan(explained):
-            return None
         if self._is_as_asked_for(explained) and self.promise.is_kept(explained):
             return None
         if explained < LEAST_GAIN:
@@ -137,6 +137,17 @@ class Verdict:
         return (
             f"The network's predictions for its training rows are {said} (D2 "
             f"{explained:.3g})."
+        )
+
+    def _complaint_about_a_constant(self):
+        """The same where all targets are alike, so that D2 has no meaning."""
+        with np.errstate(all="ignore"):
+            loss = self.baseline.of_outputs(raw_outputs(self.problem))
+        if not self.baseline.is_far_from_constant(loss):
+            return None
+        return (
+            "All training rows that count have the same target, but the predictions "
+            "for them are far from it."
         )
 
 

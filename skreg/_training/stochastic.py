@@ -17,7 +17,7 @@ from skreg._problem.input_scaling import BOUND
 from skreg._problem.regularizers import penalty_of
 from skreg._training.averaging import Average
 from skreg._training.finiteness import keep_finite, predicts_finite_for_sure
-from skreg._training.hierarchy import iterates_between_epochs
+from skreg._training.iterates import iterates_between_epochs
 from skreg._training.outcome import Verdict
 from skreg._training.remedies import remedy_of_divergence
 

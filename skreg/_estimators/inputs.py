@@ -46,6 +46,8 @@ class ReadsData:
         warn_of_lost_digits(given, X, getattr(self, "feature_names_in_", None))
         if sparse.issparse(y):
             y = y.toarray()
+        if reset:
+            self._warn_of_targets(y)
         if sparse.issparse(X):
             scales = self.preprocessing == "robust"
             X = densely(X) if scales else as_csr_for_kernels(X)
@@ -79,7 +81,7 @@ class ReadsData:
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(targets, dtype=np.dtype(self.dtype))
 
-    def _check_fitted(self, what="network"):
+    def _check_fitted(self, what):
         """Raise NotFittedError before fit, and AttributeError where there are members.
 
         `what` is asked for, which each member has on its own.
