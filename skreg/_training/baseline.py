@@ -151,6 +151,9 @@ class Baseline:
         Clearly is more than a guess without any data would lose: the logarithm of the
         number of classes, or half the square of the targets' scale.
         """
+        if not np.isfinite(self.constant):
+            # that says nothing of whether the targets are alike
+            return False
         if self.network.loss.out_activation == "softmax":
             guess = np.log(self.network.layer_sizes[-1])
         elif self.network.loss.out_activation == "logistic":
